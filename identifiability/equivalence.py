@@ -1,0 +1,269 @@
+r"""The equivalence class of a steering vector under what is observed.
+
+For an affine continuation the class of v is v + ker J (theory.md N1); for a smooth one that is its
+tangent space (N2); at tolerance epsilon the kernel is replaced by the directions whose quadratic
+divergence at the given radius stays within epsilon (N7). With P the projection on the kernel,
+
+.. math:: v = a + b, \quad b = Pv, \qquad [v] = \{a + n : n \in \ker J\}.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from identifiability.errors import InvalidInput
+from identifiability.spectrum import Spectrum, dense
+from identifiability.validation import as_matrix, as_vector
+from identifiability.verdict import Certificate, CertificateKind, Report, Verdict, Witness
+
+_ANGLE = 1e-9  # radians; two directions closer than this are the same in what follows
+
+
+class EquivalenceClass:
+    """All vectors that an observation cannot tell from v, to first order or within epsilon.
+
+    Parameters
+    ----------
+    operator
+        (M, d) Jacobian stack, or a symmetric (d, d) metric; an operator or an array, or a
+        ``Spectrum`` already taken.
+    vector
+        (d,) the steering vector v.
+    epsilon, radius
+        Tolerance in nats and the norm of the largest displacement it must hold for. Given
+        together, the class is the epsilon-class, and members lie within ``radius`` of v.
+    affine
+        Whether the continuation is known to be affine, so that the kernel is the whole story. If
+        not, a kernel shows first-order equivalence and no more.
+
+    Raises
+    ------
+    InvalidInput
+        For arrays that are not finite or do not fit, or one of epsilon and radius without the other.
+
+    Examples
+    --------
+    >>> seen = EquivalenceClass(np.array([[1.0, 0.0]]), np.array([3.0, 4.0]), affine=True)
+    >>> seen.dimension, seen.infimum_cosine, round(seen.witness().cosine, 2)
+    (1, -0.8, -0.28)
+    """
+
+    def __init__(
+        self,
+        operator: Any,
+        vector: Any,
+        *,
+        epsilon: float | None = None,
+        radius: float | None = None,
+        affine: bool = False,
+    ) -> None:
+        if (epsilon is None) != (radius is None):
+            raise InvalidInput("epsilon (nats) and radius (a norm) go together; pass both or none")
+        self._matrix: np.ndarray | None = None
+        if isinstance(operator, Spectrum):
+            self.spectrum = operator
+        else:
+            self._matrix = as_matrix(dense(operator), "operator")
+            self.spectrum = Spectrum.of(self._matrix)
+        self.vector = as_vector(vector, "vector", width=self.spectrum.width)
+        self.epsilon, self.radius, self.affine = epsilon, radius, affine
+        rank = self.spectrum.rank()
+        if epsilon is not None and radius is not None:
+            rank = self.spectrum.epsilon_rank(epsilon, radius)
+        self._seen = self.spectrum.eigenvectors[:, :rank]  # (d, r)
+        self.basis = self.spectrum.eigenvectors[:, rank:]  # (d, dimension)
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of the class: of the kernel, or of the epsilon-null space."""
+        return self.basis.shape[1]
+
+    @cached_property
+    def representative(self) -> np.ndarray:
+        """(d,) the member of least norm, a: the only part of v that one may interpret."""
+        return self._seen @ (self._seen.T @ self.vector)
+
+    @cached_property
+    def invisible_part(self) -> np.ndarray:
+        """(d,) b = v - a, the part of v inside the kernel."""
+        return self.basis @ (self.basis.T @ self.vector)
+
+    def distance(self, other: Any) -> float:
+        """Norm of the part of ``other - v`` that is seen: 0 for members."""
+        difference = as_vector(other, "other", width=self.spectrum.width) - self.vector
+        return float(np.linalg.norm(self._seen.T @ difference))
+
+    def contains(self, other: Any) -> bool:
+        """Whether ``other`` is a member, to rounding, and within the radius if there is one."""
+        other = as_vector(other, "other", width=self.spectrum.width)
+        scale = max(float(np.linalg.norm(self.vector)), float(np.linalg.norm(other)))
+        # sqrt(eps): forming a member rounds at eps, the subspace itself turns by up to eps/gap.
+        inside = self.distance(other) <= np.sqrt(np.finfo(np.float64).eps) * scale
+        if self.radius is None:
+            return inside
+        return inside and float(np.linalg.norm(other - self.vector)) <= self.radius * (1 + 1e-12)
+
+    @property
+    def infimum_cosine(self) -> float:
+        """Greatest lower bound of cos(v, v') over the class, without the radius (N1).
+
+        -||b||/||v||, not attained unless a = 0; 1 when the class is {v}.
+        """
+        norm = self._positive_norm()
+        if self.dimension == 0:
+            return 1.0
+        return -float(np.linalg.norm(self.invisible_part)) / norm
+
+    def witness(self, cosine: float | None = None) -> Witness:
+        """A member v' other than v.
+
+        Parameters
+        ----------
+        cosine
+            Wanted cos(v, v'). By default the member of the same norm as v of least cosine that
+            the class and its radius allow: a - b, at (||a||^2 - ||b||^2)/||v||^2. Where v has no
+            invisible part, no other member has its norm, and v + n with n in the class's
+            direction space and ||n|| = ||v|| (or the radius) stands in.
+
+        Raises
+        ------
+        InvalidInput
+            If the class is {v}, v = 0, or no member has that cosine; the message says the range.
+        """
+        norm = self._positive_norm()
+        if self.dimension == 0:
+            raise InvalidInput("the class is {v}: there is no other member to serve as a witness")
+        hidden = float(np.linalg.norm(self.invisible_part))
+        along, across = self._frame(hidden, norm)
+        if cosine is None:
+            member = self._equal_norm_member(hidden, norm, along, across)
+        else:
+            member = self._member_at(cosine, hidden, norm, along, across)
+        return self._as_witness(member)
+
+    def _positive_norm(self) -> float:
+        norm = float(np.linalg.norm(self.vector))
+        if norm == 0:
+            raise InvalidInput("the zero vector has no direction; pass a non-zero steering vector")
+        return norm
+
+    def _frame(self, hidden: float, norm: float) -> tuple[np.ndarray, np.ndarray | None]:
+        """A unit kernel vector along b (any, if b = 0) and one orthogonal to it, if there is."""
+        if hidden > _ANGLE * norm:
+            along = self.invisible_part / hidden
+        else:
+            along = self.basis[:, -1]
+        rest = self.basis - np.outer(along, along @ self.basis)
+        lengths = np.linalg.norm(rest, axis=0)
+        best = int(np.argmax(lengths))
+        across = rest[:, best] / lengths[best] if self.dimension > 1 else None
+        return along, across
+
+    def _equal_norm_member(
+        self, hidden: float, norm: float, along: np.ndarray, across: np.ndarray | None
+    ) -> np.ndarray:
+        limit = np.inf if self.radius is None else self.radius
+        if hidden <= _ANGLE * norm:
+            return self.vector + min(norm, limit) * along
+        if 2 * hidden <= limit:
+            return self.representative - self.invisible_part
+        if across is None:
+            raise InvalidInput(
+                f"within radius {limit:.4g} the class has no member of the norm of v but v itself; "
+                f"a radius of {2 * hidden:.4g} reaches one"
+            )
+        # At equal norm cos = 1 - ||v' - v||^2 / (2 ||v||^2): turn b until the chord is the radius.
+        turn = 2 * np.arcsin(limit / (2 * hidden))
+        turned = np.cos(turn) * along + np.sin(turn) * across
+        return self.representative + hidden * turned
+
+    def _member_at(
+        self,
+        cosine: float,
+        hidden: float,
+        norm: float,
+        along: np.ndarray,
+        across: np.ndarray | None,
+    ) -> np.ndarray:
+        seen = float(np.linalg.norm(self.representative))
+        if not -1 <= cosine <= 1:
+            raise InvalidInput(f"cosine must lie in [-1, 1], got {cosine}")
+        wanted = np.arccos(cosine)  # radians away from v
+        if seen <= _ANGLE * norm:
+            # The class is the kernel itself: any direction in it, at the norm of v.
+            if across is None and abs(cosine) < 1:
+                raise InvalidInput("the class is a line through 0: only the cosines 1 and -1 occur")
+            turned = cosine * along
+            member = norm * (turned if across is None else turned + np.sin(wanted) * across)
+        else:
+            # In the plane of a and b, v lies at angle atan2(|b|, |a|) and members fill the half
+            # plane of a: turn from v by the wanted angle, staying short of a right angle to a.
+            angle = np.arctan2(hidden, seen) - wanted
+            if angle <= -np.pi / 2 + _ANGLE:
+                raise InvalidInput(
+                    f"no member has cosine {cosine:.4g}: they are greater than "
+                    f"{self.infimum_cosine:.4g}, which is not attained"
+                )
+            member = self.representative + seen * np.tan(angle) * along
+        distance = float(np.linalg.norm(member - self.vector))
+        if self.radius is not None and distance > self.radius:
+            raise InvalidInput(
+                f"the member at cosine {cosine:.4g} is {distance:.4g} away, outside the radius "
+                f"{self.radius:.4g}; ask for a larger cosine or pass a larger radius"
+            )
+        return member
+
+    def _as_witness(self, member: np.ndarray) -> Witness:
+        norms = np.linalg.norm(self.vector) * np.linalg.norm(member)
+        difference: float | None = None
+        if self._matrix is not None:
+            change = float(np.linalg.norm(self._matrix @ self.vector))
+            apart = float(np.linalg.norm(self._matrix @ (member - self.vector)))
+            difference = apart / change if change > 0 else apart
+        return Witness(
+            vector=member,
+            cosine=float(self.vector @ member / norms),
+            distance=float(np.linalg.norm(member - self.vector)),
+            output_difference=difference,
+        )
+
+    @property
+    def report(self) -> Report:
+        """The verdict on v with everything that it rests on."""
+        spectrum = self.spectrum
+        by_epsilon = self.epsilon is not None
+        verdict = self._verdict()
+        undetermined = verdict is Verdict.UNDETERMINED
+        has_witness = self.dimension > 0 and not undetermined and bool(np.any(self.vector))
+        return Report(
+            verdict=verdict,
+            certificate=Certificate(
+                CertificateKind.NUMERIC,
+                f"float64 spectrum of width {spectrum.width}, null-space angle bound "
+                f"{spectrum.null_space_angle_bound:.2g}",
+                spectrum.noise_floor,
+            ),
+            class_dimension=None if undetermined else self.dimension,
+            identified_functionals=self._seen.T,
+            tolerance=self.epsilon if self.epsilon is not None else spectrum.noise_floor,
+            unit="nats" if by_epsilon else "eigenvalue (noise floor)",
+            gap=spectrum.gap,
+            regime="white box, single layer",
+            observable="affine outputs" if self.affine else "outputs, to first order at this state",
+            witness=self.witness() if has_witness else None,
+        )
+
+    def _verdict(self) -> Verdict:
+        if self.epsilon is not None:
+            if self.dimension > 0:
+                return Verdict.EPSILON_NON_IDENTIFIABLE
+            return Verdict.LOCALLY_IDENTIFIABLE
+        if not self.spectrum.resolved:
+            return Verdict.UNDETERMINED
+        if self.dimension == 0:
+            identified = Verdict.GLOBALLY_IDENTIFIABLE, Verdict.LOCALLY_IDENTIFIABLE
+            return identified[0] if self.affine else identified[1]
+        return Verdict.NON_IDENTIFIABLE if self.affine else Verdict.FIRST_ORDER_ONLY

@@ -1,0 +1,209 @@
+r"""The spectrum of what an observation sees, with the level below which nothing is called zero.
+
+For a Jacobian stack A (M, d) the spectrum is that of A^T A, taken from the singular values of A
+and never from a Gram matrix: squaring halves the digits. For a metric G (d, d) it is that of G.
+
+Rounding is measured, not assumed: the decomposition is repeated in a randomly rotated basis, where
+exact arithmetic would give the same spectrum. By Weyl's inequality an error E of the matrix moves
+no singular value by more than ||E||_2, so a value above the floor is certainly not zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from identifiability.errors import InvalidInput
+from identifiability.validation import as_matrix
+
+_ROTATION_SEED = 0  # the repeat must give the same floor every time; any fixed rotation serves
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Eigenvalues of a metric, or of A^T A, with eigenvectors and a measured noise floor.
+
+    Parameters
+    ----------
+    eigenvalues
+        (d,) in descending order, never negative: a negative one found is rounding, and counted in
+        the floor.
+    eigenvectors
+        (d, d), column i belongs to ``eigenvalues[i]``.
+    resolution
+        Error level of ``values``: no value of the exact matrix is farther away (Weyl).
+    rectangular
+        Whether ``values``, in which rank and gap are decided, are singular values of A or
+        eigenvalues of G.
+
+    Examples
+    --------
+    >>> spectrum = Spectrum.of(np.diag([2.0, 1.0, 0.0]))
+    >>> spectrum.rank(), spectrum.epsilon_null_dimension(epsilon=0.5, radius=1.0)
+    (2, 2)
+    """
+
+    eigenvalues: np.ndarray
+    eigenvectors: np.ndarray
+    resolution: float
+    rectangular: bool
+
+    @classmethod
+    def of(cls, operator: Any, *, error: float = 0.0) -> Spectrum:
+        """Decompose a matrix or operator.
+
+        Parameters
+        ----------
+        operator
+            A symmetric (d, d) metric, or any other (M, d) matrix A, standing for A^T A; a scipy
+            ``LinearOperator`` is made dense (d is small enough for that up to about 16 000).
+        error
+            Known bound on the spectral norm of the matrix's own error (for example the measured
+            distance of a float32 evaluation from a float64 one), in the matrix's units.
+
+        Raises
+        ------
+        InvalidInput
+            For a matrix that is not two-dimensional, real and finite, or a negative ``error``.
+        """
+        if not error >= 0:
+            raise InvalidInput(f"error must be a norm >= 0, got {error}; pass 0 if it is unknown")
+        matrix = as_matrix(dense(operator), "operator")
+        # A matrix that is only nearly symmetric was not built as a metric: read it as a Jacobian.
+        if matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, matrix.T):
+            return cls._of_metric(matrix, error)
+        return cls._of_jacobian(matrix, error)
+
+    @classmethod
+    def _of_jacobian(cls, matrix: np.ndarray, error: float) -> Spectrum:
+        rows, width = matrix.shape
+        _, singular, right = np.linalg.svd(matrix, full_matrices=rows < width)
+        padded = np.zeros(width)
+        padded[: singular.size] = singular
+        repeat = np.linalg.svd(matrix @ _rotation(width), compute_uv=False)
+        measured = float(np.max(np.abs(singular - repeat)))
+        resolution = error + max(measured, _rounding(matrix, singular[0]))
+        return cls(padded**2, right.T, resolution, rectangular=True)
+
+    @classmethod
+    def _of_metric(cls, matrix: np.ndarray, error: float) -> Spectrum:
+        values, vectors = np.linalg.eigh(matrix)
+        rotation = _rotation(matrix.shape[0])
+        rotated = rotation.T @ matrix @ rotation
+        repeat = np.linalg.eigvalsh((rotated + rotated.T) / 2)
+        scale = float(np.max(np.abs(values)))
+        if values[0] < -(error + 1e-6 * scale):
+            raise InvalidInput(
+                f"a metric must be positive semidefinite, got an eigenvalue {values[0]:.3g} beside "
+                f"{values[-1]:.3g}; pass the Jacobian itself if the matrix is one"
+            )
+        measured = max(float(np.max(np.abs(values - repeat))), max(0.0, -float(values[0])))
+        resolution = error + max(measured, _rounding(matrix, scale))
+        return cls(np.clip(values[::-1], 0.0, None), vectors[:, ::-1], resolution, False)
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """(d,) the numbers in which rank is decided: singular values of A, eigenvalues of G."""
+        return np.sqrt(self.eigenvalues) if self.rectangular else self.eigenvalues
+
+    @property
+    def width(self) -> int:
+        """d, the dimension of the space that v lives in."""
+        return self.eigenvalues.size
+
+    @property
+    def noise_floor(self) -> float:
+        """Eigenvalues at or below this cannot be told from zero."""
+        return self.resolution**2 if self.rectangular else self.resolution
+
+    def rank(self) -> int:
+        """Number of values that are certainly not zero."""
+        return int(np.sum(self.values > self.resolution))
+
+    @property
+    def gap(self) -> float:
+        """Last value counted in the rank less the first one not counted (0 beyond the end)."""
+        rank = self.rank()
+        if rank == 0:
+            return 0.0
+        below = float(self.values[rank]) if rank < self.width else 0.0
+        return float(self.values[rank - 1]) - below
+
+    @property
+    def null_space_angle_bound(self) -> float:
+        """Bound on the sine of the angle between computed and exact null space.
+
+        ||E||/(gap - ||E||), capped at 1, where nothing is known (Davis--Kahan and Wedin, in the
+        computable form of theory.md R5); 0 where there is no null space or no row space.
+        """
+        if self.rank() in (0, self.width):
+            return 0.0
+        slack = self.gap - self.resolution
+        return min(1.0, self.resolution / slack) if slack > 0 else 1.0
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the rank is decided: the split between row and null space is certain.
+
+        With a null space, its angle bound must say something (< 1); without one, every value is
+        above the floor already.
+        """
+        return self.null_space_angle_bound < 1.0
+
+    @property
+    def effective_rank(self) -> float:
+        """exp of the entropy of the normalised eigenvalues (Roy & Vetterli 2007); 0 for zero."""
+        total = self.eigenvalues.sum()
+        if total == 0:
+            return 0.0
+        share = self.eigenvalues[self.eigenvalues > 0] / total
+        return float(np.exp(-np.sum(share * np.log(share))))
+
+    @property
+    def null_space(self) -> np.ndarray:
+        """(d, d - rank) orthonormal basis of the directions with values at or below the floor."""
+        return self.eigenvectors[:, self.rank() :]
+
+    @property
+    def row_space(self) -> np.ndarray:
+        """(d, rank) orthonormal basis of the directions that are seen."""
+        return self.eigenvectors[:, : self.rank()]
+
+    def epsilon_null_dimension(self, epsilon: float, radius: float) -> int:
+        """Largest dimension of a subspace that stays within ``epsilon`` nats at ``radius``.
+
+        The count of eigenvalues with half of lambda times radius squared at most epsilon
+        (Courant--Fischer; theory.md N7); for a Fisher metric the quadratic mean KL is in nats.
+        """
+        return self.width - self.epsilon_rank(epsilon, radius)
+
+    def epsilon_rank(self, epsilon: float, radius: float) -> int:
+        """Number of directions whose quadratic divergence at ``radius`` exceeds ``epsilon``."""
+        if not (epsilon > 0 and radius > 0):
+            raise InvalidInput(f"epsilon and radius must be > 0, got {epsilon} and {radius}")
+        return int(np.sum(0.5 * self.eigenvalues * radius**2 > epsilon))
+
+
+def dense(operator: Any) -> Any:
+    """An operator's matrix, by products with the identity on its shorter side; arrays pass."""
+    if not hasattr(operator, "matmat"):
+        return operator
+    rows, width = operator.shape
+    if rows < width:
+        return operator.rmatmat(np.eye(rows)).T
+    matrix = operator.matmat(np.eye(width))
+    # A metric's products round differently on its two sides; half the sum is what it stands for.
+    return (matrix + matrix.T) / 2 if getattr(operator, "symmetric", False) else matrix
+
+
+def _rounding(matrix: np.ndarray, scale: float) -> float:
+    """Backward error of a dense decomposition: max(m, d) units of rounding of the largest value."""
+    return float(max(matrix.shape) * np.finfo(np.float64).eps * scale)
+
+
+def _rotation(width: int) -> np.ndarray:
+    gaussian = np.random.default_rng(_ROTATION_SEED).standard_normal((width, width))
+    return np.linalg.qr(gaussian)[0]

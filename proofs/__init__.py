@@ -1,0 +1,1 @@
+"""One theorem a file; ``proofs.ledger`` lists them in reading order."""
