@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from identifiability.errors import InvalidInput
-from identifiability.spectrum import Spectrum, dense
+from identifiability.spectrum import Spectrum, dense, is_metric
 from identifiability.validation import as_matrix, as_vector
 from identifiability.verdict import Certificate, CertificateKind, Report, Verdict, Witness
 
@@ -42,7 +42,7 @@ class EquivalenceClass:
     Raises
     ------
     InvalidInput
-        For arrays that are not finite or do not fit, or one of epsilon and radius without the other.
+        For arrays that are not finite or do not fit, or one of epsilon and radius alone.
 
     Examples
     --------
@@ -67,7 +67,11 @@ class EquivalenceClass:
             self.spectrum = operator
         else:
             self._matrix = as_matrix(dense(operator), "operator")
-            self.spectrum = Spectrum.of(self._matrix)
+            # A symmetric array that is said to be an affine map's matrix is no metric.
+            read_as_metric = is_metric(operator, self._matrix)
+            if affine and isinstance(operator, np.ndarray):
+                read_as_metric = False
+            self.spectrum = Spectrum.of(self._matrix, metric=read_as_metric)
         self.vector = as_vector(vector, "vector", width=self.spectrum.width)
         self.epsilon, self.radius, self.affine = epsilon, radius, affine
         rank = self.spectrum.rank()
@@ -152,10 +156,8 @@ class EquivalenceClass:
 
     def _frame(self, hidden: float, norm: float) -> tuple[np.ndarray, np.ndarray | None]:
         """A unit kernel vector along b (any, if b = 0) and one orthogonal to it, if there is."""
-        if hidden > _ANGLE * norm:
-            along = self.invisible_part / hidden
-        else:
-            along = self.basis[:, -1]
+        points = hidden > _ANGLE * norm
+        along = self.invisible_part / hidden if points else self.basis[:, -1]
         rest = self.basis - np.outer(along, along @ self.basis)
         lengths = np.linalg.norm(rest, axis=0)
         best = int(np.argmax(lengths))

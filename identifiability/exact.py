@@ -9,7 +9,7 @@ that, which bounds the failure probability (cf. Schwartz 1980, doi:10.1145/32221
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -144,8 +144,8 @@ def random_prime(rng: np.random.Generator) -> int:
 
 def _integer_rows(matrix: Any) -> list[list[int]]:
     """The matrix with each row multiplied by its common denominator: same rank, integers only."""
-    rows = matrix.tolist() if hasattr(matrix, "tolist") else [list(row) for row in matrix]
-    if not rows or not isinstance(rows[0], list) or not rows[0]:
+    rows = matrix.tolist() if hasattr(matrix, "tolist") else list(matrix)
+    if not rows or not all(isinstance(row, list | tuple) and row for row in rows):
         raise InvalidInput(
             "matrix must be (m, d) with at least one entry; got an empty or flat one"
         )
@@ -154,7 +154,7 @@ def _integer_rows(matrix: Any) -> list[list[int]]:
     return [_cleared(row) for row in rows]
 
 
-def _cleared(row: list[Any]) -> list[int]:
+def _cleared(row: Sequence[Any]) -> list[int]:
     try:
         fractions = [Fraction(str(x)) if _is_sympy(x) else Fraction(x) for x in row]
     except (TypeError, ValueError, OverflowError) as error:

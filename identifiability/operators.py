@@ -2,7 +2,7 @@ r"""What an observation sees of a small change of the state, as matrix-free oper
 
 For a differentiable continuation f: R^d -> R^m at a state h,
 
-* ``JacobianOperator``: J = df/dh, shape (m, d): products J u by forward mode, J^T w by reverse mode;
+* ``JacobianOperator``: J = df/dh, shape (m, d); J u by forward mode, J^T w by reverse mode;
 * ``FisherOperator``: G = J^T F J, shape (d, d), with F the Fisher information of the output family:
   diag(p) - p p^T for softmax logits, the inverse covariance for a Gaussian output;
 * ``stack``: Jacobians of several prompts or strengths on top of each other;
@@ -54,6 +54,8 @@ class JacobianOperator(LinearOperator):
     array([2., 4.])
     """
 
+    symmetric = False
+
     def __init__(
         self,
         function: Continuation,
@@ -66,9 +68,8 @@ class JacobianOperator(LinearOperator):
         self.strength, self.chunk_size = strength, chunk_size
         self.output, self._pullback = torch.func.vjp(function, self.state)
         if self.output.ndim != 1:
-            raise InvalidInput(
-                f"function must map (d,) to (m,), it returned {tuple(self.output.shape)}; flatten it"
-            )
+            found = tuple(self.output.shape)
+            raise InvalidInput(f"function must map (d,) to (m,), it returned {found}; flatten it")
         super().__init__(np.dtype(np.float64), (self.output.numel(), self.state.numel()))
 
     def _matvec(self, vector: np.ndarray) -> np.ndarray:
@@ -143,6 +144,8 @@ class FisherOperator(LinearOperator):
 
 class _Stack(LinearOperator):
     """Operators with a common width on top of each other."""
+
+    symmetric = False
 
     def __init__(self, blocks: Sequence[LinearOperator]) -> None:
         self.blocks = blocks

@@ -52,17 +52,20 @@ class Spectrum:
     rectangular: bool
 
     @classmethod
-    def of(cls, operator: Any, *, error: float = 0.0) -> Spectrum:
+    def of(cls, operator: Any, *, error: float = 0.0, metric: bool | None = None) -> Spectrum:
         """Decompose a matrix or operator.
 
         Parameters
         ----------
         operator
-            A symmetric (d, d) metric, or any other (M, d) matrix A, standing for A^T A; a scipy
-            ``LinearOperator`` is made dense (d is small enough for that up to about 16 000).
+            A (d, d) metric, or an (M, d) matrix A standing for A^T A; a scipy ``LinearOperator``
+            is made dense (d is small enough for that up to about 16 000).
         error
             Known bound on the spectral norm of the matrix's own error (for example the measured
             distance of a float32 evaluation from a float64 one), in the matrix's units.
+        metric
+            Whether it is a metric. By default the operators of this package know, and an array is
+            one if it is exactly symmetric.
 
         Raises
         ------
@@ -72,10 +75,8 @@ class Spectrum:
         if not error >= 0:
             raise InvalidInput(f"error must be a norm >= 0, got {error}; pass 0 if it is unknown")
         matrix = as_matrix(dense(operator), "operator")
-        # A matrix that is only nearly symmetric was not built as a metric: read it as a Jacobian.
-        if matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, matrix.T):
-            return cls._of_metric(matrix, error)
-        return cls._of_jacobian(matrix, error)
+        metric = is_metric(operator, matrix) if metric is None else metric
+        return cls._of_metric(matrix, error) if metric else cls._of_jacobian(matrix, error)
 
     @classmethod
     def _of_jacobian(cls, matrix: np.ndarray, error: float) -> Spectrum:
@@ -98,7 +99,7 @@ class Spectrum:
         if values[0] < -(error + 1e-6 * scale):
             raise InvalidInput(
                 f"a metric must be positive semidefinite, got an eigenvalue {values[0]:.3g} beside "
-                f"{values[-1]:.3g}; pass the Jacobian itself if the matrix is one"
+                f"{values[-1]:.3g}; pass metric=False if the matrix is a Jacobian"
             )
         measured = max(float(np.max(np.abs(values - repeat))), max(0.0, -float(values[0])))
         resolution = error + max(measured, _rounding(matrix, scale))
@@ -197,6 +198,12 @@ def dense(operator: Any) -> Any:
     matrix = operator.matmat(np.eye(width))
     # A metric's products round differently on its two sides; half the sum is what it stands for.
     return (matrix + matrix.T) / 2 if getattr(operator, "symmetric", False) else matrix
+
+
+def is_metric(operator: Any, matrix: np.ndarray) -> bool:
+    """Whether an operator, or the array ``matrix`` that it stands for, is read as a metric."""
+    symmetric = getattr(operator, "symmetric", None)
+    return np.array_equal(matrix, matrix.T) if symmetric is None else symmetric
 
 
 def _rounding(matrix: np.ndarray, scale: float) -> float:

@@ -307,9 +307,9 @@ THEOREM = Theorem(
     title="Null-space ambiguity",
     statement=(
         "For every affine continuation F(h) = Jh + c, state h, strength alpha != 0 and vector "
-        "v != 0, the vectors observationally equivalent to v are exactly v + ker J. With v = a + b, "
-        "a in row(J), b in ker J != {0}, the infimum of cos(v, v') over them is -||b||/||v||, and "
-        "the least cosine at equal norm is (||a||^2 - ||b||^2)/||v||^2."
+        "v != 0, the vectors observationally equivalent to v are exactly v + ker J. With v = a + b "
+        "for a in row(J), b in ker J != {0}, the infimum of cos(v, v') over them is -||b||/||v||, "
+        "and the least cosine at equal norm is (||a||^2 - ||b||^2)/||v||^2."
     ),
     latex=(
         r"[v] = v + \ker J, \quad \inf_{v' \in [v]} \cos(v, v') = -\frac{\|b\|}{\|v\|}, \quad "

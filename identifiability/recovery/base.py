@@ -1,0 +1,77 @@
+"""What every recovery from a Jacobian and a response shares: its input and its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from identifiability.equivalence import EquivalenceClass
+from identifiability.errors import InvalidInput
+from identifiability.spectrum import Spectrum, dense
+from identifiability.validation import as_matrix, as_vector
+from identifiability.verdict import Condition, Report, Verdict
+
+
+def as_system(jacobian: Any, response: Any) -> tuple[np.ndarray, np.ndarray]:
+    """A Jacobian stack (M, d) and the response (M,) to a vector, checked; operators are made dense.
+
+    Raises
+    ------
+    InvalidInput
+        If they are not real, finite and non-empty, or do not have the same number of rows.
+    """
+    if issparse(jacobian):
+        raise InvalidInput("jacobian must be dense, got a sparse matrix; pass jacobian.toarray()")
+    matrix = as_matrix(dense(jacobian), "jacobian", shape="(M, d)")
+    if np.ndim(response) != 1:
+        raise InvalidInput(
+            f"response must be (M,), got {np.shape(response)}; pass the change of the outputs made "
+            "by one vector, flattened as the rows of the jacobian are"
+        )
+    values = as_vector(response, "response")
+    if values.size != len(matrix):
+        raise InvalidInput(
+            f"response must have one entry for each row of the jacobian, got {values.size} for "
+            f"{len(matrix)} rows; stack both over the same prompts and strengths"
+        )
+    return matrix, values
+
+
+def class_report(
+    spectrum: Spectrum,
+    jacobian: np.ndarray,
+    vector: np.ndarray,
+    conditions: Sequence[Condition],
+    *,
+    affine: bool,
+    decided: bool,
+) -> Report:
+    """The verdict on an estimate and the class that remains around it.
+
+    Parameters
+    ----------
+    spectrum, jacobian
+        Spectrum of the Jacobian stack, and the stack (M, d) itself.
+    vector
+        (d,) the estimate, without kernel part.
+    conditions
+        What was checked before estimating.
+    affine
+        Whether the continuation is known to be affine, so that the kernel is the whole story.
+    decided
+        False makes the verdict ``undetermined``, whatever the kernel looks like.
+    """
+    report = EquivalenceClass(spectrum, vector, affine=affine).report
+    witness = report.witness
+    if witness is not None:
+        change = np.linalg.norm(jacobian @ vector)
+        apart = np.linalg.norm(jacobian @ (witness.vector - vector))
+        witness = replace(witness, output_difference=float(apart / change))
+    report = replace(report, witness=witness, conditions=tuple(conditions))
+    if decided:
+        return report
+    return replace(report, verdict=Verdict.UNDETERMINED, class_dimension=None, witness=None)

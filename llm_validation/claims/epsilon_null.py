@@ -1,0 +1,166 @@
+r"""Claim 1 — directions of low Fisher information are as invisible as predicted (N7).
+
+Two predictions, both about norm-matched displacements alpha ||v|| u orthogonal to v:
+
+* **decile**: for u drawn from each decile of the spectrum of G the KL on unseen prompts is
+  ½ α² ||v||² uᵀGu, within a factor of two, at strengths up to 0.5, wherever that is above the
+  floor of rounding;
+* **null**: for u drawn from the epsilon-null space at radius alpha ||v|| the KL is at most epsilon.
+
+Beyond strength 0.5 the same numbers are measured and the strength at which the prediction leaves
+its band is reported, without a verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from identifiability.statistics import Interval, cluster_bootstrap
+from llm_validation.claims.claim import (
+    EPSILON,
+    FIRST_ORDER_STRENGTH,
+    LOG_BAND,
+    ClaimResult,
+    Outcome,
+    Prediction,
+    at_most,
+    within_band,
+)
+from llm_validation.directions import random_in_span
+from llm_validation.setting import Setting, quadratic_divergences
+
+STRENGTHS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0)
+DECILES = 10
+
+# A prediction at the rounding floor would be compared with rounding: at ten times the floor that
+# changes a ratio by a tenth, small against a factor of two.
+ABOVE_FLOOR = 10.0
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A set of displacements, and what is predicted for their mean divergence."""
+
+    prediction: Prediction
+    displacements: np.ndarray  # (k, d)
+    predicted: np.ndarray  # (N,) quadratic divergence on each predicting prompt
+
+
+def predict(setting: Setting, directions: int) -> list[Arm]:
+    """State every number, from the choosing and predicting prompts alone.
+
+    Parameters
+    ----------
+    directions
+        Independent directions drawn in each arm.
+    """
+    return [
+        arm
+        for index, trait in enumerate(setting.vectors)
+        for arms in (_decile_arms, _null_arms)
+        for arm in arms(setting, trait, index, directions)
+    ]
+
+
+def measure(setting: Setting, arms: list[Arm]) -> list[ClaimResult]:
+    """Measure every arm on the held-out prompts and judge those of strength up to 0.5."""
+    floor = setting.divergence_floor
+    everything = np.concatenate([arm.displacements for arm in arms])
+    found = setting.divergences(everything, "KL along the spectrum")
+    ends = np.cumsum([len(arm.displacements) for arm in arms])
+    columns = np.split(found, ends[:-1], axis=1)
+    return [
+        _judged(setting, arm, part.mean(axis=1), floor)
+        for arm, part in zip(arms, columns, strict=True)
+    ]
+
+
+def _decile_arms(setting: Setting, trait: str, index: int, directions: int) -> list[Arm]:
+    vector = setting.vectors[trait].vector
+    spectrum = setting.choosing_spectrum
+    parts = np.array_split(np.arange(spectrum.width), DECILES)
+    arms = []
+    for decile, columns in enumerate(parts, start=1):
+        rng = np.random.default_rng([setting.seed, 1, index, decile])
+        units = random_in_span(spectrum.eigenvectors[:, columns], vector, directions, rng)
+        arms += [_arm(setting, trait, f"decile {decile}", a, units, LOG_BAND) for a in STRENGTHS]
+    return arms
+
+
+def _null_arms(setting: Setting, trait: str, index: int, directions: int) -> list[Arm]:
+    vector = setting.vectors[trait].vector
+    spectrum = setting.choosing_spectrum
+    arms = []
+    for alpha in STRENGTHS:
+        rank = spectrum.epsilon_rank(EPSILON, alpha * float(np.linalg.norm(vector)))
+        basis = spectrum.eigenvectors[:, rank:]
+        if basis.shape[1] < 2:
+            continue  # no direction is predicted to be invisible: there is nothing to test
+        rng = np.random.default_rng([setting.seed, 2, index, int(1000 * alpha)])
+        units = random_in_span(basis, vector, directions, rng)
+        arms.append(_arm(setting, trait, "null", alpha, units, EPSILON))
+    return arms
+
+
+def _arm(
+    setting: Setting, trait: str, name: str, alpha: float, units: np.ndarray, margin: float
+) -> Arm:
+    displacements = alpha * np.linalg.norm(setting.vectors[trait].vector) * units
+    predicted = quadratic_divergences(setting.predicting_metrics, displacements).mean(axis=1)
+    rng = np.random.default_rng([setting.seed, 3])
+    interval = cluster_bootstrap(lambda q: q.mean(axis=1), [predicted], rng=rng)
+    prediction = Prediction(
+        claim="epsilon_null",
+        theorem="N7",
+        trait=trait,
+        arm=name,
+        alpha=alpha,
+        value=interval.estimate,
+        interval=(interval.low, interval.high),
+        margin=margin,
+        unit="nats",
+    )
+    return Arm(prediction, displacements, predicted)
+
+
+def _judged(setting: Setting, arm: Arm, measured: np.ndarray, floor: float) -> ClaimResult:
+    prediction = arm.prediction
+    rng = np.random.default_rng([setting.seed, 4])
+    value = cluster_bootstrap(lambda k: k.mean(axis=1), [measured], rng=rng)
+    verdict, reason = _verdict(arm, measured, value, floor, rng)
+    return ClaimResult(
+        claim=prediction.claim,
+        theorem=prediction.theorem,
+        trait=prediction.trait,
+        layer=setting.layer,
+        arm=prediction.arm,
+        alpha=prediction.alpha,
+        prediction=prediction.value,
+        prediction_interval=prediction.interval,
+        measured=value.estimate,
+        interval=(value.low, value.high),
+        margin=prediction.margin,
+        unit=prediction.unit,
+        seeds=len(arm.displacements),
+        n_prompts=len(measured),
+        dtype=setting.model.dtype,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _verdict(
+    arm: Arm, measured: np.ndarray, value: Interval, floor: float, rng: np.random.Generator
+) -> tuple[Outcome | None, str]:
+    prediction = arm.prediction
+    if prediction.arm == "null":
+        return at_most(value, EPSILON, "nats")
+    if prediction.value < ABOVE_FLOOR * floor:
+        return Outcome.INCONCLUSIVE, f"predicted below {ABOVE_FLOOR:g} x rounding floor {floor:.1g}"
+    log_ratio = cluster_bootstrap(
+        lambda k, q: np.log(k.mean(axis=1) / q.mean(axis=1)), [measured, arm.predicted], rng=rng
+    )
+    outcome, reason = within_band(log_ratio)
+    return (outcome if prediction.alpha <= FIRST_ORDER_STRENGTH else None), reason

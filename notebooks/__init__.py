@@ -1,0 +1,1 @@
+"""The lessons, as percent-format scripts; installed as ``identifiability.lessons``."""

@@ -1,0 +1,166 @@
+"""Equivalence classes against exact kernels and brute-force search over members."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from identifiability import EquivalenceClass, FisherOperator, JacobianOperator, Spectrum, Verdict
+from identifiability.errors import InvalidInput
+from tests.cases import SMOOTH_MAPS
+from tests.oracles import integer_matrix_of_rank
+
+seeds = st.integers(0, 10**6)
+
+
+def _instance(seed, width=6, rank=3):
+    rng = np.random.default_rng(seed)
+    return (
+        integer_matrix_of_rank(rng, 5, width, rank),
+        rng.integers(-5, 6, width).astype(float),
+        rng,
+    )
+
+
+@given(seeds)
+def test_members_are_what_the_matrix_cannot_tell_apart(seed):
+    matrix, vector, rng = _instance(seed)
+    assume(np.any(vector))
+    seen = EquivalenceClass(matrix, vector, affine=True)
+    assert seen.dimension == 3
+    member = vector + seen.basis @ rng.standard_normal(3)
+    np.testing.assert_allclose(matrix @ member, matrix @ vector, atol=1e-11)
+    assert seen.contains(member)
+    outside = vector + matrix[0]
+    assert not seen.contains(outside)
+    # The distance is to the nearest member: least squares says the same.
+    nearest = np.linalg.lstsq(seen.basis, outside - vector, rcond=None)
+    assert seen.distance(outside) == pytest.approx(np.sqrt(nearest[1][0]))
+    np.testing.assert_allclose(seen.representative + seen.invisible_part, vector, atol=1e-12)
+
+
+@given(seeds)
+def test_default_witness_is_the_equal_norm_member_of_least_cosine(seed):
+    matrix, vector, rng = _instance(seed)
+    seen = EquivalenceClass(matrix, vector, affine=True)
+    hidden = np.linalg.norm(seen.invisible_part)
+    assume(hidden > 0.1)
+    witness = seen.witness()
+    assert seen.contains(witness.vector)
+    assert np.linalg.norm(witness.vector) == pytest.approx(np.linalg.norm(vector))
+    turns = rng.standard_normal((3, 500))
+    others = seen.representative[:, None] + hidden * seen.basis @ (
+        turns / np.linalg.norm(turns, axis=0)
+    )
+    cosines = vector @ others / np.linalg.norm(vector) ** 2
+    assert witness.cosine <= cosines.min() + 1e-12
+    assert witness.output_difference < 1e-12
+
+
+@given(seeds, st.floats(-0.999, 0.999))
+def test_witness_at_a_cosine_is_a_member_at_that_cosine_or_none_exists(seed, cosine):
+    matrix, vector, _ = _instance(seed)
+    assume(np.any(vector))
+    seen = EquivalenceClass(matrix, vector, affine=True)
+    if cosine > seen.infimum_cosine + 1e-6:
+        witness = seen.witness(cosine)
+        assert witness.cosine == pytest.approx(cosine, abs=1e-7)
+        assert seen.contains(witness.vector)
+    elif cosine < seen.infimum_cosine - 1e-6:
+        with pytest.raises(InvalidInput, match="not attained"):
+            seen.witness(cosine)
+
+
+def test_witness_when_all_or_nothing_of_v_is_invisible():
+    only_first = np.array([[1.0, 0.0, 0.0]])
+    hidden = EquivalenceClass(only_first, [0.0, 3.0, 4.0], affine=True)
+    assert hidden.witness().cosine == pytest.approx(-1)
+    assert hidden.witness(0.0).cosine == pytest.approx(0, abs=1e-12)
+    seen = EquivalenceClass(only_first, [2.0, 0.0, 0.0], affine=True)
+    assert seen.infimum_cosine == 0
+    assert seen.witness().cosine == pytest.approx(np.sqrt(0.5))
+    line = EquivalenceClass(np.eye(2)[:1], [0.0, 1.0], affine=True)
+    with pytest.raises(InvalidInput, match="only the cosines 1 and -1"):
+        line.witness(0.5)
+
+
+@given(seeds, st.floats(0.05, 20))
+def test_epsilon_class_keeps_to_its_radius_and_its_tolerance(seed, radius):
+    rng = np.random.default_rng(seed)
+    right = np.linalg.qr(rng.standard_normal((6, 6)))[0]
+    metric = right @ np.diag([3.0, 1.0, 0.1, 1e-3, 1e-4, 1e-6]) @ right.T
+    metric = (metric + metric.T) / 2
+    vector = rng.standard_normal(6)
+    seen = EquivalenceClass(metric, vector, epsilon=1e-2, radius=radius)
+    assume(seen.dimension >= 2)
+    witness = seen.witness()
+    step = witness.vector - vector
+    assert np.linalg.norm(step) <= radius * (1 + 1e-9)
+    assert 0.5 * step @ metric @ step <= 1e-2 * (1 + 1e-9)
+    assert np.linalg.norm(witness.vector) == pytest.approx(np.linalg.norm(vector))
+    assert seen.contains(witness.vector)
+    assert seen.report.verdict is Verdict.EPSILON_NON_IDENTIFIABLE
+    assert seen.report.unit == "nats"
+    with pytest.raises(InvalidInput, match=r"radius|cosine"):
+        seen.witness(-1.0)
+
+
+def test_verdicts_say_no_more_than_was_shown():
+    row = np.array([[1.0, 0.0]])
+    cases = [
+        (EquivalenceClass(row, [1.0, 1.0], affine=True), Verdict.NON_IDENTIFIABLE),
+        (EquivalenceClass(row, [1.0, 1.0]), Verdict.FIRST_ORDER_ONLY),
+        (EquivalenceClass(np.eye(2), [1.0, 1.0], affine=True), Verdict.GLOBALLY_IDENTIFIABLE),
+        (EquivalenceClass(np.eye(2), [1.0, 1.0]), Verdict.LOCALLY_IDENTIFIABLE),
+        (
+            EquivalenceClass(Spectrum.of(np.diag([1.0, 1.5e-3, 0.9e-3]), error=1e-3), [1, 1, 1]),
+            Verdict.UNDETERMINED,
+        ),
+    ]
+    for seen, verdict in cases:
+        assert seen.report.verdict is verdict
+    undetermined = cases[-1][0].report
+    assert undetermined.class_dimension is None
+    assert undetermined.witness is None
+
+
+def test_report_carries_what_a_verdict_needs_and_turns_into_json():
+    report = EquivalenceClass(np.array([[1.0, 0.0]]), [3.0, 4.0], affine=True).report
+    assert report.class_dimension == 1
+    np.testing.assert_allclose(np.abs(report.identified_functionals), [[1.0, 0.0]])
+    assert report.witness is not None
+    plain = report.to_dict()
+    assert plain["verdict"] == "non_identifiable"
+    assert plain["witness"]["cosine"] == pytest.approx(-0.28)
+    assert "class of dimension 1" in str(report)
+
+
+def test_operators_and_fisher_metrics_are_taken_as_they_are():
+    case = SMOOTH_MAPS[2]
+    jacobian = JacobianOperator(case.function, case.state)
+    vector = np.ones(6)
+    first_order = EquivalenceClass(jacobian, vector)
+    fisher = EquivalenceClass(FisherOperator(jacobian), vector)
+    # Adding a constant to all logits is not seen by softmax: one dimension more.
+    assert (first_order.dimension, fisher.dimension) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: EquivalenceClass(np.eye(3), [1.0, 2.0]), "width 3, got 2"),
+        (lambda: EquivalenceClass(np.eye(2), [1.0, np.inf]), "must be finite"),
+        (lambda: EquivalenceClass(np.eye(2), [1.0, 2.0], epsilon=0.1), "go together"),
+        (lambda: EquivalenceClass(np.eye(2), [0.0, 0.0]).infimum_cosine, "zero vector"),
+        (lambda: EquivalenceClass(np.eye(2), [1.0, 0.0]).witness(), "no other member"),
+        (lambda: EquivalenceClass(np.eye(2)[:1], [1.0, 0.0]).witness(2.0), r"in \[-1, 1\]"),
+    ],
+)
+def test_bad_input_is_refused_in_one_sentence(make, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        make()
+
+
+def test_a_symmetric_matrix_of_an_affine_map_is_its_jacobian():
+    seen = EquivalenceClass(np.array([[0.0, 1.0], [1.0, 0.0]]), [1.0, 2.0], affine=True)
+    assert seen.report.verdict is Verdict.GLOBALLY_IDENTIFIABLE
