@@ -30,7 +30,7 @@ verify: $(STAMP) ## theorems, toys, the embedded transformer, a report (ARGS=...
 
 lint: $(STAMP)  ## ruff (rules and format) and the type checker
 	@echo "lint: ruff"
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff check --quiet --output-format concise .
 	@$(BIN)/ruff format --check --quiet .
 	@echo "lint: types"
 	@$(BIN)/basedpyright --pythonpath $(BIN)/python

@@ -27,7 +27,7 @@ class NotebookFailed(IdentifiabilityError):
 
 def command(
     names: Annotated[list[str] | None, typer.Argument(help="Which; all by default.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the notebooks go.")] = Path("notebooks-executed"),
+    out: Annotated[Path, typer.Option(help="Where the notebooks go.")] = Path("results/notebooks"),
     html: Annotated[bool, typer.Option("--html", help="Also write each as a web page.")] = False,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="KEY=VALUE for the parameters cell.")

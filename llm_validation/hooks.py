@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import torch
@@ -36,15 +36,53 @@ def edit_output(module: nn.Module, edit: Edit) -> Iterator[None]:
     """
 
     def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
-        if isinstance(output, tuple):
-            return (edit(output[0]), *output[1:])
-        return edit(output)
+        hidden = output[0] if isinstance(output, tuple) else output
+        if not isinstance(hidden, torch.Tensor) or hidden.ndim != 3:
+            found = tuple(hidden.shape) if isinstance(hidden, torch.Tensor) else type(hidden)
+            raise InvalidInput(
+                f"a block must return hidden states (batch, T, d), {type(module).__name__} returns "
+                f"{found}; this architecture is not supported"
+            )
+        edited = edit(hidden)
+        return (edited, *output[1:]) if isinstance(output, tuple) else edited
 
     handle = module.register_forward_hook(hook)
     try:
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def last_token_only(
+    head: nn.Module, read: Callable[[torch.Tensor], None] | None = None
+) -> Iterator[None]:
+    """While entered, the head gets (and ``read`` sees) the last token's hidden state alone."""
+
+    def trim(_head: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        last = inputs[0][:, -1:]
+        if read is not None:
+            read(last)
+        return (last, *inputs[1:])
+
+    handle = head.register_forward_pre_hook(trim)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """While entered, no graph is recorded back to the weights, which the caller may train."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
 
 
 def read_states(model: Any, input_ids: Any, layers: int | Sequence[int]) -> torch.Tensor:
@@ -91,10 +129,8 @@ def read_states(model: Any, input_ids: Any, layers: int | Sequence[int]) -> torc
             scope.enter_context(edit_output(decoder.blocks[layer], reader(layer)))
         scope.enter_context(torch.no_grad())
         scope.enter_context(true_precision(decoder.model))
-        try:
+        with suppress(Halt):
             decoder.model(input_ids=ids, use_cache=False)
-        except Halt:
-            pass
     return torch.stack([found[layer] for layer in wanted]) if several else found[wanted[0]]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch._functorch.pyfunctorch import retrieve_all_functorch_interpreters
 
 from identifiability.errors import InvalidInput
 from llm_validation.structure import Decoder
@@ -85,7 +86,7 @@ def states(decoder: Decoder, value: Any, name: str) -> torch.Tensor:
         raise InvalidInput(f"{name} must be real, got {tensor.dtype}; take the real part")
     tensor = tensor.to(device=model.device, dtype=model.dtype)
     # Under vmap no value can be looked at; whoever mapped has checked the states that it maps over.
-    mapped = torch._C._functorch.peek_interpreter_stack() is not None
+    mapped = retrieve_all_functorch_interpreters()
     if not mapped and not torch.isfinite(tensor).all():
         raise InvalidInput(
             f"{name} must be finite in {model.dtype}, got NaN or infinite entries; remove them"

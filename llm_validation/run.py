@@ -15,8 +15,9 @@ from llm_validation.claims import epsilon_null, orthogonal_not_invisible
 from llm_validation.claims.claim import EPSILON, ClaimResult
 from llm_validation.dataset import load_prompts, load_trait
 from llm_validation.extraction import encode, extract_vector
-from llm_validation.models import LanguageModel, load_model
+from llm_validation.models import DEFAULT_MODEL, LanguageModel, load_model
 from llm_validation.setting import PromptSplit, Setting
+from llm_validation.structure import decoder_of
 
 CLAIMS = (epsilon_null, orthogonal_not_invisible)
 EPSILONS = (0.1, EPSILON, 0.001)  # nats: the tolerance of the claims and a factor of ten each way
@@ -38,7 +39,7 @@ FULL = Size(24, 24, 32, spectrum_directions=10, random_directions=20)
 
 
 def run(
-    model_name: str,
+    model_name: str | None,
     layer: int | None,
     traits: Sequence[str],
     size: Size,
@@ -49,18 +50,23 @@ def run(
 
     Parameters
     ----------
+    model_name
+        As ``load_model`` takes it; None is the embedded one.
     layer
-        "After block i", counted from 0; None is the middle one.
+        "After block i", counted from 0, negative from the end; None is the middle one.
     """
-    advance(0, 1, f"loading {model_name}")
-    model = load_model(model_name)
-    layer = model.layers // 2 if layer is None else layer
+    name = DEFAULT_MODEL if model_name is None else model_name
+    advance(0, 1, f"loading {name}")
+    model = load_model(name)
+    layer = model.layers // 2 if layer is None else decoder_of(model).layer_index(layer)
     steps = _Steps(advance, _count(size, len(traits)))
     setting = _setting(model, layer, traits, size, seed, steps)
     predicted = [claim.predict(setting, _directions(claim, size)) for claim in CLAIMS]
     stated = [plain(asdict(arm.prediction)) for arms in predicted for arm in arms]
     measured = [
-        row for claim, arms in zip(CLAIMS, predicted, strict=True) for row in claim.measure(setting, arms)
+        row
+        for claim, arms in zip(CLAIMS, predicted, strict=True)
+        for row in claim.measure(setting, arms)
     ]
     return {
         "version": version(),
@@ -160,8 +166,13 @@ def summary(results: dict[str, Any]) -> str:
     ]
     for claim, trait in _unique((row["claim"], row["trait"]) for row in rows):
         of = [row for row in rows if (row["claim"], row["trait"]) == (claim, trait)]
-        counts = {v: sum(row["verdict"] == v for row in of) for v in ("confirmed", "refuted", "inconclusive")}
-        lines.append(f"  {claim:<26} {trait:<12} " + ", ".join(f"{n} {v}" for v, n in counts.items()))
+        counts = {
+            v: sum(row["verdict"] == v for row in of)
+            for v in ("confirmed", "refuted", "inconclusive")
+        }
+        lines.append(
+            f"  {claim:<26} {trait:<12} " + ", ".join(f"{n} {v}" for v, n in counts.items())
+        )
     return "\n".join(lines)
 
 

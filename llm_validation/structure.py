@@ -78,12 +78,13 @@ def decoder_of(model: Any) -> Decoder:
         If the model is an encoder-decoder, has no head over a vocabulary, or keeps its blocks
         where no list of the right length is found.
     """
-    module = model if isinstance(model, nn.Module) else getattr(model, "model", None)
-    if not isinstance(module, nn.Module) or not hasattr(module, "get_output_embeddings"):
+    found = model if isinstance(model, nn.Module) else getattr(model, "model", None)
+    if not isinstance(found, nn.Module) or not hasattr(found, "get_output_embeddings"):
         raise InvalidInput(
             "model must be a LanguageModel or a Hugging Face model, "
             f"got {type(model).__name__}; call load_model"
         )
+    module: Any = found
     name = type(module).__name__
     if module.config.is_encoder_decoder:
         raise InvalidInput(

@@ -31,7 +31,9 @@ def pulled_back_metric(jacobian: np.ndarray, p: np.ndarray) -> np.ndarray:
     """J^T (diag p - p p^T) J, shape (d, d), of a logit Jacobian (m, d) at probabilities (m,)."""
     weighted = p[:, None] * jacobian
     mean = weighted.sum(axis=0)
-    return jacobian.T @ weighted - np.outer(mean, mean)
+    metric = jacobian.T @ weighted - np.outer(mean, mean)
+    # Exactly symmetric: by that ``Spectrum.of`` tells a metric from a Jacobian.
+    return (metric + metric.T) / 2
 
 
 def measured_metric(

@@ -32,9 +32,10 @@ def command(
         for theorem in chosen:
             typer.echo(f"{theorem.id:<4} {theorem.name:<36} {theorem.title}")
         return
-    from identifiability.results import write_json
+    from identifiability.results import json_target, write_json
     from proofs.running import run
 
+    json_target(json)
     with progress_bar("proofs", quiet=quiet) as advance:
         results = run(chosen, seed, workers, advance)
     if json is not None:

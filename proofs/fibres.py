@@ -20,31 +20,35 @@ def fibre_displacements(
     """Members v' of {v' : observe(v') = observe(v)}, as displacements v' - v, shape (k, d).
 
     An orthonormal frame of starting points at ``radius`` from v, on both sides, each projected on
-    the fibre by Gauss--Newton with steps of least norm. A start counts once its steps have died
-    away (below 1e-8 of the radius) and its outputs are those of v, to rounding; others are left
-    out.
+    the fibre by Gauss--Newton with steps of least norm. A start counts if its outputs become those
+    of v, to rounding, with steps that die away; others are left out.
     """
     frame = orthonormal(rng, vector.size, vector.size)
+    members = [_project(observe, vector, radius * start) for start in np.vstack([frame, -frame])]
+    return np.array([m for m in members if m is not None]).reshape(-1, vector.size)
+
+
+def _project(
+    observe: Observation, vector: np.ndarray, displacement: np.ndarray
+) -> np.ndarray | None:
     wanted = observe(vector[:, None])[:, 0]
-    members = []
-    for start in np.vstack([frame, -frame]):
-        displacement = radius * start
-        for _ in range(200):
-            point = vector + displacement
-            residual = observe(point[:, None])[:, 0] - wanted
-            steering = _complex_step_jacobian(observe, point)
-            step = -np.linalg.lstsq(steering, residual, rcond=1e-9)[0]
-            displacement = displacement + step
-            if np.linalg.norm(step) <= 1e-8 * radius:
-                outputs = observe((vector + displacement)[:, None])[:, 0]
-                if np.linalg.norm(outputs - wanted) <= _ROUNDING * max(1, np.linalg.norm(wanted)):
-                    members.append(displacement)
-                break
-    return np.array(members).reshape(-1, vector.size)
+    # Two such steps in a row: the first leaves an error of its square, the second rounding only,
+    # which is up to 1e-10 where the smallest singular value is 1e-5.
+    small = 1e-4 * np.linalg.norm(displacement)
+    steps = [np.inf, np.inf]
+    while max(steps[-2:]) > small and len(steps) < 200:
+        point = vector + displacement
+        residual = observe(point[:, None])[:, 0] - wanted
+        step = -np.linalg.lstsq(_complex_step_jacobian(observe, point), residual, rcond=1e-9)[0]
+        displacement = displacement + step
+        steps.append(float(np.linalg.norm(step)))
+    apart = np.linalg.norm(observe((vector + displacement)[:, None])[:, 0] - wanted)
+    arrived = max(steps[-2:]) <= small and apart <= _ROUNDING * max(1, np.linalg.norm(wanted))
+    return displacement if arrived else None
 
 
 def fibre_dimension(
-    observe: Observation, vector: np.ndarray, rng: np.random.Generator, radius: float = 1e-5
+    observe: Observation, vector: np.ndarray, rng: np.random.Generator, radius: float = 1e-6
 ) -> int:
     """Local dimension at v of {v' : observe(v') = observe(v)}.
 
@@ -58,5 +62,5 @@ def fibre_dimension(
 
 
 def _complex_step_jacobian(observe: Observation, point: np.ndarray) -> np.ndarray:
-    """(M, d) to rounding, from values alone (Squire & Trapp 1998, doi:10.1137/S003614459631241X)."""
-    return observe(point[:, None] + 1j * _STEP * np.eye(point.size)).imag / _STEP
+    """(M, d) to rounding, from values alone (Squire & Trapp, doi:10.1137/S003614459631241X)."""
+    return np.imag(observe(point[:, None] + 1j * _STEP * np.eye(point.size))) / _STEP

@@ -156,7 +156,8 @@ def sample(rng: np.random.Generator) -> IntegerNetwork:
 
 def _sample_without_bottleneck(rng: np.random.Generator) -> IntegerNetwork:
     """No narrow layer, and prompts enough to close the class."""
-    d, m = int(rng.integers(3, 8)), int(rng.integers(2, 5))
+    m = int(rng.integers(2, 5))
+    d = m + int(rng.integers(1, 5))
     return network((d, d + 1, m + 1, m), -(-d // (m - 1)), without_repetition(rng))
 
 
@@ -186,10 +187,9 @@ def _formula_error(
 def _computed_error(net: IntegerNetwork, softmax: bool = False) -> float:
     """The class found in floating point against the nullity over Q."""
     exact = net.stack(net.prompts, softmax)
-    seen = exact.astype(float)
-    if softmax:
-        seen = np.concatenate([net.fisher_factor(h) for h in net.states])
-    found = identifiability.EquivalenceClass(seen, np.ones(net.sizes[0])).dimension
+    seen, error = net.fisher_factor() if softmax else (exact.astype(float), 0.0)
+    spectrum = identifiability.Spectrum.of(seen, error=error)
+    found = identifiability.EquivalenceClass(spectrum, np.ones(net.sizes[0])).dimension
     return abs(found - (net.sizes[0] - int(identifiability.exact_rank(exact))))
 
 
@@ -310,6 +310,7 @@ FALSE_VARIANTS = (
         "the class has dimension d - m, whatever the number of prompts",
         instead_of="dimension",
         discrepancy=lambda i: _formula_error(i, lambda sizes, n: max(0, sizes[0] - sizes[3])),
+        sample=_sample_without_bottleneck,
     ),
     FalseVariant(
         "softmax probabilities show as much as logits",

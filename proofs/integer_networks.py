@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import identifiability
+from proofs.categorical import softmax
 
 Sizes = tuple[int, int, int, int]  # d, q, w, m
 Values = Callable[[int], np.ndarray]  # that many integers
@@ -76,21 +77,29 @@ class IntegerNetwork:
         inner = slopes[:, None] * self.first * self.before.slope(state)
         return self.readout.dot(self.behind).dot(inner)
 
-    def stack(self, prompts: int, softmax: bool = False) -> np.ndarray:
-        """(prompts m, d) exactly; for softmax the log-odds against the last output, m - 1 each."""
+    def stack(self, prompts: int, log_odds: bool = False) -> np.ndarray:
+        """(prompts m, d) exactly; or the log-odds against the last output, m - 1 each."""
         blocks = [self.jacobian(h) for h in self.states[:prompts]]
-        return np.concatenate([b[:-1] - b[-1] if softmax else b for b in blocks])
+        return np.concatenate([b[:-1] - b[-1] if log_odds else b for b in blocks])
 
-    def fisher_factor(self, state: np.ndarray) -> np.ndarray:
-        """(m, d) A in float64 with A^T A = J^T (diag p - p p^T) J, p the softmax of the outputs.
+    def fisher_factor(self) -> tuple[np.ndarray, float]:
+        """(N m, d) A in float64 with A^T A = sum of J^T (diag p - p p^T) J, and a bound on the
+        norm of its rounding error.
 
-        Tempered, which changes no kernel, so that no probability rounds to 0.
+        p is the softmax of the outputs, tempered (which changes no kernel) so that none rounds
+        to 0. J - p^T J cancels what the outputs have in common, and keeps the rounding of J.
         """
-        hidden = self.activation.value(self.first.dot(self.before.value(state)))
-        logits = self.readout.dot(self.behind).dot(hidden).astype(float)
-        weights = np.exp(logits / max(1.0, np.abs(logits).max()))
-        p, J = weights / weights.sum(), self.jacobian(state).astype(float)
-        return np.sqrt(p)[:, None] * (J - p @ J)
+        blocks, squares = [], 0.0
+        for state in self.states:
+            hidden = self.activation.value(self.first.dot(self.before.value(state)))
+            logits = self.readout.dot(self.behind).dot(hidden).astype(float)
+            p, J = softmax(logits / max(1.0, np.abs(logits).max())), self.jacobian(state)
+            J = J.astype(float)
+            blocks.append(np.sqrt(p)[:, None] * (J - p @ J))
+            squares += float(np.sum(J**2))
+        # One rounding each of J, of the m products and sums in p @ J, of p and of the difference.
+        roundings = len(self.readout) + 3
+        return np.concatenate(blocks), roundings * np.finfo(float).eps * squares**0.5
 
 
 def network(

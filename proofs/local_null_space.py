@@ -1,7 +1,8 @@
 r"""N2 — a kernel of the Jacobian hides a direction to first order, and bends into the class.
 
-Let F: R^d -> R^m be C^2, v a steering vector, alpha != 0, p = h + alpha v, and J(p) the Jacobian (of
-all prompts, one above the other). For n in ker J(p), with ||D^2 F|| <= L between p and p + tn,
+Let F: R^d -> R^m be C^2, v a steering vector, alpha != 0, p = h + alpha v, and J(p) the Jacobian
+(F may hold several prompts, one above the other). For n in ker J(p), with ||D^2 F|| <= L between
+p and p + tn,
 
 .. math::
     \|F(p + tn) - F(p)\| \le \tfrac12 L t^2 \|n\|^2, \qquad
@@ -14,23 +15,31 @@ identifiable iff r = d (Rothenberg 1971). If F = G o P with P linear, n in ker P
 every t.
 
 Symbolic part. Bound and limit: every C^2 map, through phi(s) = w @ F(p + stn) for unit w. Constant
-rank: every d, m and r, as products of block matrices. With J = [[A, B], [C, D]] and A an invertible
-r x r block near p (rows and columns ordered so), Psi(x, y) = (F_1(x, y), y) has an inverse near p by
-the inverse function theorem; in the coordinates (u, y) = Psi(x, y) rank J = r forces the derivative
-of F_2 along y to vanish, so that F is a function of u and its fibres are {u = constant}.
+rank: every d, m and r, as products of block matrices. With J = [[A, B], [C, D]] and A an
+invertible r x r block near p (rows and columns ordered so), Psi(x, y) = (F_1(x, y), y) has an
+inverse near p by the inverse function theorem; in the coordinates (u, y) = Psi(x, y), rank J = r
+forces the derivative of F_2 along y to vanish, so F is a function of u with fibres {u = constant}.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
-import identifiability
 from proofs.fibres import fibre_dimension, fibre_displacements
 from proofs.slopes import log_log_slope, sizes_for
-from proofs.smooth_maps import SmoothMap, orthonormal, tanh_network
+from proofs.smooth_maps import SmoothMap
+from proofs.smooth_steering import (
+    SmoothSteering,
+    bottleneck,
+    bowl,
+    curved,
+    inflection,
+    linearly_factored,
+    numerical_rank,
+    steered_to,
+)
 from proofs.theorem import (
     Assumption,
     Conclusion,
@@ -40,36 +49,6 @@ from proofs.theorem import (
     SymbolicProof,
     Theorem,
 )
-
-
-@dataclass(frozen=True)
-class SmoothSteering:
-    """A smooth continuation F, a state, a vector at one strength, and a direction n."""
-
-    map: SmoothMap
-    state: np.ndarray  # (d,)
-    vector: np.ndarray  # (d,)
-    strength: float
-    direction: np.ndarray  # (d,): n, of norm 1, or 0 where the kernel is trivial
-
-    @property
-    def point(self) -> np.ndarray:
-        return self.state + self.strength * self.vector
-
-    def observe(self, vectors: np.ndarray) -> np.ndarray:
-        """(d, k) columns v' -> (m, k) outputs."""
-        return self.map.value(self.state[:, None] + self.strength * vectors)
-
-    def deviation(self, sizes: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """(k,): ||F(p + tn) - F(p)|| for each size t."""
-        moved = self.map.value(self.point[:, None] + direction[:, None] * sizes)
-        return np.linalg.norm(moved - self.map.value(self.point[:, None]), axis=0)
-
-    @property
-    def seen(self) -> identifiability.EquivalenceClass:
-        jacobian = self.strength * self.map.jacobian(self.point)
-        return identifiability.EquivalenceClass(jacobian, self.vector)
-
 
 # --- assumptions --------------------------------------------------------------------------------
 
@@ -87,13 +66,8 @@ def _is_curved_at_most_by_its_bound(i: SmoothSteering) -> bool:
 def _has_constant_rank(i: SmoothSteering) -> bool:
     """One rank at p and at random points around it; almost all of them have the largest rank."""
     offsets = 1e-2 * np.random.default_rng(0).standard_normal((20, i.point.size))
-    ranks = {_numpy_rank(i.map.jacobian(i.point + x)) for x in [0 * i.point, *offsets]}
+    ranks = {numerical_rank(i.map.jacobian(i.point + x)) for x in [0 * i.point, *offsets]}
     return len(ranks) == 1
-
-
-def _numpy_rank(jacobian: np.ndarray) -> int:
-    # An absolute floor: the instances have Jacobians of norm about 1, or 0.
-    return int(np.linalg.matrix_rank(jacobian, tol=1e-9))
 
 
 ASSUMPTIONS = (
@@ -121,7 +95,7 @@ ASSUMPTIONS = (
 def _identities() -> Iterator[Identity]:
     import sympy as sp
 
-    s, t, x, y = sp.symbols("s t x y", real=True)
+    s, t, x = sp.symbols("s t x", real=True)
     curvature = sp.symbols("L", positive=True)
     phi = sp.Function("phi")
     primitive = (1 - s) * phi(s).diff(s) + phi(s)
@@ -134,9 +108,11 @@ def _identities() -> Iterator[Identity]:
     slope_at_0 = phi(s).diff(s).subs(s, 0)
     yield Identity("and its values at the ends", ends, phi(1) - phi(0) - slope_at_0)
     half = sp.integrate(1 - s, (s, 0, 1))
-    yield Identity("the weight 1 - s integrates to 1/2", half, sp.Rational(1, 2))
-    bowl = curvature * x**2 / 2
-    reached = (bowl.subs(x, t) - bowl.subs(x, 0)) / (bowl.diff(x, 2) * t**2)
+    yield Identity(
+        "the weight 1 - s integrates to 1/2, for bound and limit", half, sp.Rational(1, 2)
+    )
+    parabola = curvature * x**2 / 2
+    reached = (parabola.subs(x, t) - parabola.subs(x, 0)) / (parabola.diff(x, 2) * t**2)
     yield Identity("L x^2/2 reaches the bound: 1/2 is the least constant", reached, half)
 
     yield from _constant_rank_identities()
@@ -199,64 +175,8 @@ def _constant_rank_identities() -> Iterator[Identity]:
 
 def sample(rng: np.random.Generator) -> SmoothSteering:
     """Networks with a curved class, at an inflection, with a linear factor; and a tight bowl."""
-    build = (_curved, _curved, _curved, _inflection, _linear_factor, _bowl)[rng.integers(6)]
+    build = (curved, curved, curved, inflection, linearly_factored, bowl)[rng.integers(6)]
     return build(rng)
-
-
-def _curved(rng: np.random.Generator) -> SmoothSteering:
-    """A bottleneck of width r behind a non-linearity: rank r everywhere, and no linear factor.
-
-    Orthonormal weights and a point of norm 1 keep every slope above 0.4, and with it the smallest
-    singular value above 0.15.
-    """
-    width = int(rng.integers(2, 7))
-    rank = int(rng.integers(1, width + 1))
-    return _at(_bottleneck(rng, width, rank), orthonormal(rng, width, 1)[:, 0], rng)
-
-
-def _inflection(rng: np.random.Generator) -> SmoothSteering:
-    """tanh is odd: at 0, D^2 F = 0 although F is not affine."""
-    width = int(rng.integers(2, 7))
-    return _at(_bottleneck(rng, width, int(rng.integers(1, width))), np.zeros(width), rng)
-
-
-def _linear_factor(rng: np.random.Generator) -> SmoothSteering:
-    width = int(rng.integers(2, 7))
-    rank = int(rng.integers(1, width))
-    factor = orthonormal(rng, rank, width)
-    readout = orthonormal(rng, int(rng.integers(rank, width + 3)), rank)
-    network = tanh_network([factor, readout], linear_factor=factor)
-    return _at(network, orthonormal(rng, width, 1)[:, 0], rng)
-
-
-def _bowl(rng: np.random.Generator) -> SmoothSteering:
-    """F(h) = w @ h + L (u @ h)^2 / 2 with u orthogonal to w and p: the bound is reached."""
-    w, u, p = orthonormal(rng, int(rng.integers(3, 7)), 3).T
-    bend = float(rng.uniform(0.5, 2))
-    bowl = SmoothMap(
-        value=lambda h: (w @ h + bend * (u @ h) ** 2 / 2)[None],
-        jacobian=lambda h: (w + bend * (u @ h) * u)[None],
-        second=lambda h, n: np.array([bend * (u @ n) ** 2]),
-        curvature_bound=bend,
-    )
-    return SmoothSteering(bowl, np.zeros(p.size), p, 1.0, direction=u)
-
-
-def _bottleneck(rng: np.random.Generator, width: int, rank: int) -> SmoothMap:
-    outputs = int(rng.integers(rank, width + 3))
-    shapes = [(width, width), (rank, width), (outputs, rank)]
-    return tanh_network([orthonormal(rng, *shape) for shape in shapes])
-
-
-def _at(function: SmoothMap, point: np.ndarray, rng: np.random.Generator) -> SmoothSteering:
-    """Steered to ``point``, with a random direction of the kernel there (0 if there is none)."""
-    strength = float(rng.choice([-2.0, -0.5, 0.5, 1.0, 2.0]))
-    vector = rng.standard_normal(point.size)
-    jacobian = function.jacobian(point)
-    kernel = np.linalg.svd(jacobian)[2][_numpy_rank(jacobian) :]
-    mixed = rng.standard_normal(len(kernel)) @ kernel
-    direction = mixed / np.linalg.norm(mixed) if len(kernel) else mixed
-    return SmoothSteering(function, point - strength * vector, vector, strength, direction)
 
 
 def _excess_over_bound(i: SmoothSteering, constant: float = 0.5) -> float:
@@ -387,8 +307,8 @@ def _not_twice_differentiable(rng: np.random.Generator) -> SmoothSteering:
 
 
 def _not_in_kernel(rng: np.random.Generator) -> SmoothSteering:
-    network = _bottleneck(rng, 4, 2)
-    hidden = _at(network, np.zeros(4), rng)
+    network = bottleneck(rng, 4, 2)
+    hidden = steered_to(network, np.zeros(4), rng)
     seen = np.linalg.svd(network.jacobian(hidden.point))[2][0]
     return SmoothSteering(network, hidden.state, hidden.vector, hidden.strength, seen)
 
@@ -433,24 +353,25 @@ FALSE_VARIANTS = (
         "a kernel direction of J at one point is invisible at every amplitude",
         instead_of="linear factor",
         discrepancy=_far_deviation,
-        sample=_inflection,
+        sample=inflection,
     ),
     FalseVariant(
         "the deviation on the kernel is of first order",
         instead_of="order on the kernel",
         discrepancy=lambda i: _order_error(i, claimed=1),
-        sample=_bowl,
+        sample=bowl,
     ),
     FalseVariant(
         "the bound holds with L t^2 / 4",
         instead_of="quadratic bound",
         discrepancy=lambda i: _excess_over_bound(i, constant=0.25),
-        sample=_bowl,
+        sample=bowl,
     ),
     FalseVariant(
         "the limit is D^2 F(p)[n, n], without the half",
         instead_of="limit",
         discrepancy=lambda i: _limit_error(i, constant=1.0),
+        sample=bowl,
     ),
     FalseVariant(
         "each output removes a dimension: the class has dimension d - m",

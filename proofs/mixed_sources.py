@@ -46,7 +46,7 @@ class MixedSources:
 
     @property
     def gaussian(self) -> np.ndarray:
-        """(d,) a finitely valued variable plus a Gaussian is Gaussian iff the former is constant."""
+        """(d,) finitely valued plus Gaussian is Gaussian iff the first part is constant."""
         return (np.ptp(self.points, axis=0) == 0) & (self.noise > 0)
 
 

@@ -365,7 +365,7 @@ def _perpendicular(rng: np.random.Generator) -> BlackBox:
 
 def _plainest(instance: BlackBox) -> np.ndarray:
     v, w = instance.vector, instance.other
-    return np.eye(v.size, dtype=int) + np.outer(w - v, [Fraction(int(x), int(v @ v)) for x in v])
+    return np.eye(v.size, dtype=int) + np.outer(w - v, v * Fraction(1, int(v @ v)))
 
 
 def _conjugated_metric(instance: BlackBox) -> np.ndarray:

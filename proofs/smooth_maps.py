@@ -12,7 +12,7 @@ _TANH_CURVATURE = 4 / (3 * np.sqrt(3))
 
 
 @dataclass(frozen=True)
-class SmoothMap:
+class DifferentiableMap:
     """F: R^d -> R^m; states may be complex, and come as columns where there are several.
 
     Parameters
@@ -21,6 +21,18 @@ class SmoothMap:
         (d, ...) -> (m, ...).
     jacobian
         (d,) -> (m, d).
+    """
+
+    value: Callable[[np.ndarray], np.ndarray]
+    jacobian: Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class SmoothMap(DifferentiableMap):
+    """F with its curvature.
+
+    Parameters
+    ----------
     second
         (d,), (d,) -> (m,): D^2 F(h)[n, n].
     curvature_bound
@@ -29,8 +41,6 @@ class SmoothMap:
         P (r, d) where F = G o P is known by construction.
     """
 
-    value: Callable[[np.ndarray], np.ndarray]
-    jacobian: Callable[[np.ndarray], np.ndarray]
     second: Callable[[np.ndarray, np.ndarray], np.ndarray]
     curvature_bound: float
     linear_factor: np.ndarray | None = None

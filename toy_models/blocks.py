@@ -39,7 +39,8 @@ class PlantedInDecoder(Planted):
 
         Differentiable: its Jacobian is the dh_L/dh_l of theory.md N6c.
         """
-        return _last_state(self.decoder, self.tokens[prompt], self.layer, self.position, state)
+        stream = self.decoder.stream(self.tokens[prompt], self.layer)
+        return _last_state(self.decoder, stream, self.layer, self.position, state)
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def plant(
     position: int,
     strength: float = 1.0,
 ) -> PlantedInDecoder:
-    """Plant a vector (d,) after block ``layer`` at ``position`` of the prompts ``tokens`` (N, T)."""
+    """Plant a vector (d,) after block ``layer`` at ``position`` of the prompts, tokens (N, T)."""
     layers, length = len(decoder.blocks), tokens.shape[1]
     last = position in (-1, length - 1)
     require(
@@ -157,12 +158,10 @@ def plant(
         f"layer must lie in [-1, {layers}) and position in [{-length}, {length}), got {layer} and "
         f"{position}; after the last block only the last position reaches the logits",
     )
-    steered = [decoder.stream(prompt, layer)[position] for prompt in tokens]
+    streams = [decoder.stream(prompt, layer) for prompt in tokens]
     return PlantedInDecoder(
-        continuations=tuple(
-            partial(_logits, decoder, prompt, layer, position) for prompt in tokens
-        ),
-        states=torch.stack(steered).numpy(),
+        continuations=tuple(partial(_logits, decoder, s, layer, position) for s in streams),
+        states=torch.stack([stream[position] for stream in streams]).numpy(),
         strengths=np.array([strength]),
         vector=vector,
         kernel=_invisible_by_symmetry(decoder, layer),
@@ -175,7 +174,7 @@ def plant(
 
 
 def _invisible_by_symmetry(decoder: Decoder, layer: int) -> np.ndarray:
-    """(d, 1) the constant direction if all that reads the stream subtracts its mean; (d, 0) else."""
+    """(d, 1): the constant direction, if all that reads the stream subtracts its mean."""
     width = decoder.embedding.shape[1]
     readers = [decoder.final_norm]
     for block in decoder.blocks[layer + 1 :]:
@@ -187,18 +186,17 @@ def _invisible_by_symmetry(decoder: Decoder, layer: int) -> np.ndarray:
 
 
 def _last_state(
-    decoder: Decoder, tokens: torch.Tensor, layer: int, position: int, state: torch.Tensor
+    decoder: Decoder, stream: torch.Tensor, layer: int, position: int, state: torch.Tensor
 ) -> torch.Tensor:
-    stream = decoder.stream(tokens, layer)
-    index = position % len(tokens)
+    index = position % len(stream)
     steered = torch.cat([stream[:index], state[None], stream[index + 1 :]])
     return decoder.resume(steered, layer)[-1]
 
 
 def _logits(
-    decoder: Decoder, tokens: torch.Tensor, layer: int, position: int, state: torch.Tensor
+    decoder: Decoder, stream: torch.Tensor, layer: int, position: int, state: torch.Tensor
 ) -> torch.Tensor:
-    return decoder.logits(_last_state(decoder, tokens, layer, position, state))
+    return decoder.logits(_last_state(decoder, stream, layer, position, state))
 
 
 def _gaussian(rng: np.random.Generator, rows: int, columns: int) -> torch.Tensor:

@@ -1,8 +1,8 @@
 r"""Readouts of a state: affine, softmax and tanh, with the null space that each is built to have.
 
-* affine: F_x(h) = J_x h + c_x; the stack of the J_x has the chosen rank and spectrum (theory.md N1);
+* affine: F_x(h) = J_x h + c_x; the stack of the J_x has the rank and spectrum asked for (N1);
 * softmax: F(h) = log softmax(W h + c), whose null space is {n : W n in span(1)} (N6a, N7);
-* tanh: F(h) = V tanh(W h + c), whose null space is a tangent space and moves with the state (N2b).
+* tanh: F(h) = V tanh(W h + c), whose null space is a tangent space that moves with the state (N2b).
 """
 
 from __future__ import annotations
@@ -92,11 +92,17 @@ def singular_values(spectrum: str, rank: int) -> np.ndarray:
     shapes = {
         "flat": np.ones(rank),
         "power_law": 1.0 / np.arange(1, rank + 1),
-        # 1e-24 is far below, and 24/(rank - 1) decades a step too close, for any split.
+        # At most 6 decades a step: wherever rounding sets in, a value lies next to it.
         "gapless": np.logspace(0, -24, rank),
     }
-    if spectrum not in shapes:
-        raise ValueError(f"spectrum must be one of {', '.join(shapes)} or integer, got {spectrum}")
+    require(
+        spectrum in shapes,
+        f"spectrum must be one of {', '.join(shapes)} or (affine only) integer, got {spectrum!r}",
+    )
+    require(
+        spectrum != "gapless" or rank >= 5,
+        f"a gapless spectrum needs rank >= 5, got {rank}; fewer values leave a gap between them",
+    )
     return shapes[spectrum]
 
 
@@ -224,15 +230,11 @@ def _constant(jacobian: np.ndarray, state: np.ndarray) -> np.ndarray:
     return jacobian
 
 
-def _log_softmax(
-    weights: torch.Tensor, offset: torch.Tensor, state: torch.Tensor
-) -> torch.Tensor:
+def _log_softmax(weights: torch.Tensor, offset: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
     return torch.log_softmax(weights @ state + offset, dim=0)
 
 
-def _log_softmax_jacobian(
-    weights: np.ndarray, offset: np.ndarray, state: np.ndarray
-) -> np.ndarray:
+def _log_softmax_jacobian(weights: np.ndarray, offset: np.ndarray, state: np.ndarray) -> np.ndarray:
     """(I - 1 p^T) W."""
     logits = weights @ state + offset
     probabilities = np.exp(logits - logits.max())

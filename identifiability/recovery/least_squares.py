@@ -1,6 +1,7 @@
 r"""Least squares: what a linear response says about a steering vector, and what it cannot say.
 
-.. math:: r = J v, \qquad \hat v = J^{+} r = a, \quad v = a + b,\ a \in \mathrm{row}(J),\ b \in \ker J
+.. math::
+    r = J v, \quad v = a + b,\ a \in \mathrm{row}(J),\ b \in \ker J, \qquad \hat v = J^{+} r = a
 
 The row-space part a comes back to rounding; of b the response holds nothing (theory.md N1, R6), so
 the estimate has none and the kernel is returned beside it.
@@ -88,7 +89,7 @@ class LeastSquaresRecovery(BaseEstimator):
         matrix, values = as_system(jacobian, response)
         self._check_parameters()
         self.n_features_in_ = matrix.shape[1]
-        spectrum = _spectrum(matrix, self.jacobian_error)
+        spectrum = Spectrum.of(matrix, error=self.jacobian_error, metric=False)
         gap = _gap(spectrum, self.accuracy)
         full_rank = _full_rank(spectrum, decided=bool(gap.holds))
         self.vector_ = _minimum_norm(matrix, values, spectrum)
@@ -118,13 +119,6 @@ class LeastSquaresRecovery(BaseEstimator):
                 raise InvalidInput(
                     f"{name} must be a finite norm >= 0, got {getattr(self, name)}; 0 if unknown"
                 )
-
-
-def _spectrum(matrix: np.ndarray, error: float) -> Spectrum:
-    # A square symmetric array would be read as a metric; a row of zeros leaves J^T J as it is.
-    rows, width = matrix.shape
-    padded = np.vstack([matrix, np.zeros((1, width))]) if rows == width else matrix
-    return Spectrum.of(padded, error=error)
 
 
 def _gap(spectrum: Spectrum, accuracy: float) -> Condition:

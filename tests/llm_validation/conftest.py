@@ -1,0 +1,45 @@
+"""The real model, loaded once for all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from llm_validation.extraction import encode
+from llm_validation.models import DEFAULT_MODEL, LanguageModel, load_model
+
+
+@pytest.fixture(scope="session")
+def smollm() -> LanguageModel:
+    """SmolLM2-135M in float32; converted from its package if this machine has not done so."""
+    return load_model(DEFAULT_MODEL)
+
+
+@pytest.fixture(scope="session")
+def smollm64(smollm: LanguageModel) -> LanguageModel:
+    """The same weights in float64."""
+    return smollm.to_dtype("float64")
+
+
+@pytest.fixture(scope="session")
+def smollm_ids(smollm: LanguageModel) -> list[int]:
+    """A plain prompt of a few dozen tokens."""
+    text = "The committee reviewed the whole application, and its members decided it should be"
+    return encode(smollm, text, chat=False)
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test asks the network, whatever the environment of the run says."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny models lose more to threads than they gain, and results repeat to the last digit."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,214 @@
+"""Reading against the model's own hidden states, steering against arithmetic on them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from identifiability.errors import InvalidInput
+from llm_validation.continuation import Continuation
+from llm_validation.hooks import Halt, edit_output, read_states, steer
+from tests.llm_validation.architectures import ARCHITECTURES, BLOCKS, WIDTH, prompt, tiny
+from tests.llm_validation.full_forward import relative_error
+
+VECTOR = np.random.default_rng(0).standard_normal(WIDTH)
+LENGTH = prompt().shape[1]
+
+
+def hooks_of(model):
+    return [part for part in model.modules() if part._forward_hooks or part._forward_pre_hooks]
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_states_are_those_after_the_block_and_not_one_off(name):
+    """``hidden_states`` of transformers: entry i + 1 is after block i, and the last is normed."""
+    model = tiny(name, torch.float32)
+    own = model(input_ids=prompt(), output_hidden_states=True).hidden_states
+    found = read_states(model, prompt(), range(BLOCKS))
+    assert found.shape == (BLOCKS, LENGTH, WIDTH)
+    for layer in range(BLOCKS - 1):
+        assert torch.equal(found[layer], own[layer + 1][0]), layer
+        assert not torch.equal(found[layer], own[layer][0]), layer
+    assert torch.equal(read_states(model, prompt(), -1), found[-1])
+
+
+def test_several_layers_come_in_the_order_asked():
+    model = tiny("llama")
+    found = read_states(model, prompt()[0].tolist(), [2, 0, 2])
+    assert torch.equal(found[0], read_states(model, prompt(), 2))
+    assert torch.equal(found[1], read_states(model, prompt(), 0))
+    assert torch.equal(found[2], found[0])
+
+
+def test_reading_stops_after_the_last_layer_asked():
+    model = tiny("llama")
+    reached = []
+    handle = model.model.layers[2].register_forward_hook(lambda *_: reached.append(1))
+    read_states(model, prompt(), 1)
+    assert not reached
+    read_states(model, prompt(), 2)
+    assert reached
+    handle.remove()
+    assert not hooks_of(model)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "bloom", "llama", "gemma2"])
+def test_steering_the_last_position_is_the_continuation_at_the_displaced_state(name):
+    model = tiny(name)
+    continuation = Continuation(model, prompt(), 1)
+    with steer(model, VECTOR, 1, 0.7, positions="last"):
+        steered = model(input_ids=prompt()).logits[0, -1]
+    expected = continuation(continuation.state + 0.7 * torch.tensor(VECTOR))
+    assert relative_error(steered, expected) < 1e-12
+    assert relative_error(steered, continuation.logits) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("positions", "steered"),
+    [
+        ("all", range(LENGTH)),
+        ("last", [LENGTH - 1]),
+        ([i in (2, 5) for i in range(LENGTH)], [2, 5]),
+        (np.arange(LENGTH)[None] < 3, [0, 1, 2]),
+    ],
+)
+def test_exactly_the_positions_asked_are_displaced(positions, steered):
+    model = tiny("qwen2")
+    plain = read_states(model, prompt(), 1)
+    with steer(model, VECTOR, 1, -2.0, positions=positions):
+        found = read_states(model, prompt(), 1)
+    expected = plain.clone()
+    expected[list(steered)] += -2.0 * torch.tensor(VECTOR)
+    assert torch.equal(found, expected)
+    assert torch.equal(read_states(model, prompt(), 1), plain)
+
+
+def test_steering_adds_up_over_layers_and_contexts():
+    model = tiny("llama")
+    plain = read_states(model, prompt(), 1)
+    with steer(model, VECTOR, 1, 1.0), steer(model, VECTOR, 1, 0.5):
+        found = read_states(model, prompt(), 1)
+    assert relative_error(found, plain + 1.5 * torch.tensor(VECTOR)) < 1e-15
+
+
+def test_generated_tokens_are_steered_by_all_and_last_and_not_by_a_mask():
+    model = tiny("llama", torch.float32)
+    options = {"max_new_tokens": 4, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
+    seen: list[tuple[int, float]] = []
+    shift = torch.tensor(VECTOR, dtype=torch.float32)
+    plain_block = model.model.layers[1]
+    for positions, touched in (("all", True), ("last", True), ([False] * LENGTH, False)):
+        seen.clear()
+
+        def before(hidden: torch.Tensor) -> torch.Tensor:
+            seen.append((hidden.shape[1], hidden.detach()[0, -1]))
+            return hidden
+
+        def after(hidden: torch.Tensor) -> torch.Tensor:
+            length, unsteered = seen.pop()
+            moved = hidden[0, -1] - unsteered
+            expected = shift if touched else torch.zeros(WIDTH)
+            assert torch.allclose(moved, expected, atol=1e-5), (positions, length)
+            lengths.append(length)
+            return hidden
+
+        lengths: list[int] = []
+        with edit_output(plain_block, before), steer(model, VECTOR, 1, 1.0, positions):
+            with edit_output(plain_block, after):
+                model.generate(prompt(), **options)
+        assert lengths == [LENGTH, 1, 1, 1]
+
+
+def test_gradients_run_through_steering():
+    model = tiny("llama")
+    vector = torch.tensor(VECTOR, requires_grad=True)
+    with steer(model, vector, 1, 0.3, positions="last"):
+        model(input_ids=prompt()).logits[0, -1, 5].backward()
+    continuation = Continuation(model, prompt(), 1)
+    state = (continuation.state + 0.3 * vector.detach()).requires_grad_()
+    continuation(state)[5].backward()
+    assert vector.grad is not None and state.grad is not None
+    assert relative_error(vector.grad, 0.3 * state.grad) < 1e-12
+
+
+def test_hooks_are_gone_after_an_exception():
+    model = tiny("llama")
+    plain = model(input_ids=prompt()).logits
+    with pytest.raises(KeyError), steer(model, VECTOR, 1, 1.0):
+        raise KeyError
+    with pytest.raises(InvalidInput, match="mask covers 3 positions, the forward pass has 11"):
+        with steer(model, VECTOR, 1, 1.0, positions=[True] * 3):
+            model(input_ids=prompt())
+    assert not hooks_of(model)
+    assert torch.equal(model(input_ids=prompt()).logits, plain)
+
+
+def test_the_block_output_is_never_edited_in_place():
+    model = tiny("llama")
+    own: list[torch.Tensor] = []
+
+    def keep(hidden: torch.Tensor) -> torch.Tensor:
+        own.append(hidden)
+        own.append(hidden.clone())
+        return hidden
+
+    with edit_output(model.model.layers[1], keep), steer(model, VECTOR, 1, 1.0):
+        model(input_ids=prompt())
+    assert torch.equal(own[0], own[1])
+
+
+def test_a_tuple_keeps_its_other_entries():
+    class Block(torch.nn.Module):
+        def forward(self, hidden):
+            return hidden, "weights"
+
+    block, hidden = Block(), torch.ones(1, 2, 3)
+    with edit_output(block, lambda h: 2 * h):
+        found, rest = block(hidden)
+    assert torch.equal(found, 2 * hidden) and rest == "weights"
+
+
+def test_a_block_of_another_shape_is_one_sentence():
+    block = torch.nn.Identity()
+    with edit_output(block, lambda h: h):
+        with pytest.raises(InvalidInput, match=r"\(batch, T, d\), Identity returns \(4, 1, 2, 3\)"):
+            block(torch.ones(4, 1, 2, 3))
+
+
+def test_an_edit_may_end_the_pass():
+    block = torch.nn.Identity()
+
+    def halt(_hidden: torch.Tensor) -> torch.Tensor:
+        raise Halt
+
+    with edit_output(block, halt), pytest.raises(Halt):
+        block(torch.ones(1, 2, 3))
+    assert not block._forward_hooks
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"vector": np.ones(31)}, r"vector must be \(\.\.\., 32\) for this model, got \(31,\)"),
+        ({"vector": np.ones((2, 32))}, r"vector must be \(32,\), got \(2, 32\); pick one row"),
+        ({"vector": np.full(32, np.nan)}, "vector must be finite"),
+        ({"layer": 4}, "layer must be between -4 and 3"),
+        ({"alpha": float("nan")}, "alpha must be a finite number, got nan"),
+        ({"positions": "first"}, 'must be "all", "last" or a boolean mask, got \'first\''),
+        ({"positions": [1, 0]}, r"got torch.int64 of shape \(2,\)"),
+        ({"positions": []}, r"of shape \(0,\)"),
+    ],
+)
+def test_bad_steering_is_one_sentence_and_leaves_no_hook(change, sentence):
+    model = tiny("llama")
+    arguments = {"vector": VECTOR, "layer": 1, "alpha": 1.0, **change}
+    with pytest.raises(InvalidInput, match=sentence):
+        with steer(model, **arguments):
+            raise AssertionError("entered")
+    assert not hooks_of(model)
+
+
+def test_no_layer_at_all_is_one_sentence():
+    with pytest.raises(InvalidInput, match="at least one layer, got none"):
+        read_states(tiny("llama"), prompt(), [])

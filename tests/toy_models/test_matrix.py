@@ -1,0 +1,119 @@
+"""The matrix itself: reproducible cells, honest agreement, and rows that test both directions."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+import toy_models
+from identifiability.errors import InvalidInput
+from toy_models.matrix import (
+    METHODS,
+    Measurement,
+    Outcome,
+    Row,
+    all_agree,
+    cell_seed,
+    run,
+    run_cell,
+    select,
+)
+
+# interfaces.md, `toy --json FILE`.
+KEYS = {
+    "method", "model", "condition", "holds", "predicted", "observed", "agrees", "failure_mode",
+    "score", "score_min", "interval", "chance", "n", "d", "seed", "seconds",
+}  # fmt: skip
+
+
+def _measure_good(seed):
+    return Measurement(Outcome(True), 1.0, 0.9, (0.95, 1.0), -0.4, 10, 3)
+
+
+def _measure_raising(seed):
+    raise ArithmeticError("no convergence")
+
+
+ROW = Row("method", "Model()", "condition", True, Outcome(True), _measure_good)
+
+
+def _without_seconds(results):
+    cells = [{k: v for k, v in cell.items() if k != "seconds"} for cell in results["runs"]]
+    return {**results, "runs": cells, "seconds": None}
+
+
+def test_cells_have_exactly_the_published_keys():
+    results = run([ROW], seed=0, seeds=2)
+    assert results.keys() == {"version", "schema", "seed", "seconds", "runs"}
+    assert len(results["runs"]) == 2
+    assert all(cell.keys() == KEYS for cell in results["runs"])
+    json.dumps(results, allow_nan=False)
+
+
+def test_a_cell_agrees_only_if_outcome_and_failure_mode_are_those_predicted():
+    assert run_cell(ROW, 0)["agrees"]
+    fails = replace(ROW, predicted=Outcome(False, "kernel: 1 of 3 dimensions"))
+    assert not run_cell(fails, 0)["agrees"]
+
+    def measure(seed):
+        return replace(_measure_good(seed), outcome=Outcome(False, "kernel: 2 of 3 dimensions"))
+
+    other_mode = run_cell(replace(fails, measure=measure), 0)
+    assert other_mode["predicted"] == other_mode["observed"] == "fails"
+    assert not other_mode["agrees"]
+
+
+def test_all_agree_needs_cells():
+    assert all_agree(run([ROW], seed=0, seeds=1))
+    assert not all_agree({"runs": []})
+    assert not all_agree(run([ROW, replace(ROW, predicted=Outcome(False, "x"))], seed=0, seeds=1))
+
+
+def test_an_exception_in_a_cell_is_not_swallowed():
+    with pytest.raises(ArithmeticError, match="no convergence"):
+        run([replace(ROW, measure=_measure_raising)], seed=0, seeds=1)
+
+
+def test_an_outcome_fails_in_some_way_or_recovers():
+    with pytest.raises(ValueError, match="failure mode"):
+        Outcome(False)
+    with pytest.raises(ValueError, match="failure mode"):
+        Outcome(True, "kernel")
+
+
+def test_a_cell_does_not_depend_on_workers_or_on_other_rows():
+    rows = [row for row in select([]) if row.model.startswith("Softmax")]
+    alone = _without_seconds(run(rows[:1], seed=5, seeds=2))
+    one = _without_seconds(run(rows, seed=5, seeds=2))
+    two = _without_seconds(run(rows, seed=5, seeds=2, workers=2))
+    assert one == two
+    assert one["runs"][:2] == alone["runs"]
+
+
+def test_seeds_differ_between_rows_repeats_and_runs():
+    rows = select([])
+    drawn = [cell_seed(s, row, i) for s in (0, 1) for row in rows for i in range(25)]
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_rows_are_distinct_and_every_condition_is_tested_on_and_off():
+    rows = select([])
+    assert len({row.key for row in rows}) == len(rows)
+    for method in METHODS:
+        conditions = {row.condition for row in rows if row.method == method}
+        for condition in conditions:
+            holds = {row.holds for row in rows if row.condition == condition}
+            assert holds == {True, False}, condition
+    assert all(row.holds == row.predicted.recovers for row in rows)
+
+
+def test_a_models_name_builds_it_again():
+    names = {name: getattr(toy_models, name) for name in toy_models.__all__}
+    for row in select([]):
+        assert eval(row.model, names) == row.measure.args[0]
+
+
+def test_select_takes_hyphens_and_capitals_and_names_the_nearest():
+    assert select(["Least-Squares"]) == select(["least_squares"]) == select([])
+    with pytest.raises(InvalidInput, match="did you mean 'least_squares'"):
+        select(["leastsquare"])

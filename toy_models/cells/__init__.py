@@ -1,0 +1,1 @@
+"""The lines of the validation matrix, one method a file."""

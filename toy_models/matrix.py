@@ -1,0 +1,195 @@
+"""The validation matrix: methods x models x condition on and off, prediction against observation.
+
+A ``Row`` says what theory predicts before anything is drawn, and how to measure one instance; the
+matrix runs every row on several instances. A cell agrees when outcome *and* failure mode are those
+predicted, so rows whose condition is off test the theory as hard as those where it holds.
+
+A method's rows live in ``toy_models/cells/METHOD.py`` as the tuple ``ROWS``; adding a method is
+adding such a file and its name to ``METHODS``.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from identifiability.choose import unknown
+from identifiability.progress import Advance, silent
+
+METHODS = ("least_squares",)
+DEFAULT_SEEDS, FULL_SEEDS = 3, 25
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether the planted truth comes back, and if not, in which way it does not."""
+
+    recovers: bool
+    failure_mode: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.recovers == (self.failure_mode is not None):
+            raise ValueError("an outcome has a failure mode exactly when it does not recover")
+
+    @property
+    def word(self) -> str:
+        """As interfaces.md has it."""
+        return "recovers" if self.recovers else "fails"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one instance showed.
+
+    Parameters
+    ----------
+    outcome
+        Read off the estimates against the planted truth.
+    score, score_min, interval
+        Mean and worst score over the vectors planted in the instance, and a 95 % interval of the
+        mean.
+    chance
+        The score that ignorance expects, on the same scale.
+    n, d
+        Number of observed equations (or samples), width.
+    """
+
+    outcome: Outcome
+    score: float
+    score_min: float
+    interval: tuple[float, float]
+    chance: float
+    n: int
+    d: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the matrix.
+
+    Parameters
+    ----------
+    method, model
+        Names; ``model`` spells out the dials, so that it can be built again.
+    condition, holds
+        What the method needs, in words, and whether this model satisfies it by construction.
+    predicted
+        From theory and the dials alone.
+    measure
+        Seed to measurement; a module-level function or a partial of one, since it is sent to
+        worker processes.
+    """
+
+    method: str
+    model: str
+    condition: str
+    holds: bool
+    predicted: Outcome
+    measure: Callable[[int], Measurement]
+
+    @property
+    def key(self) -> str:
+        """Distinguishes the row from all others."""
+        return f"{self.method}|{self.model}|{self.condition}|{self.holds}"
+
+
+def select(methods: Iterable[str]) -> list[Row]:
+    """The rows of these methods in the order of the matrix; of all methods if none is named.
+
+    Raises
+    ------
+    InvalidInput
+        For an unknown method, with the nearest that there is.
+    """
+    wanted = {_known(name) for name in methods} or set(METHODS)
+    return [
+        row
+        for method in METHODS
+        if method in wanted
+        for row in import_module(f"toy_models.cells.{method}").ROWS
+    ]
+
+
+def _known(name: str) -> str:
+    folded = name.casefold().replace("-", "_")
+    if folded not in METHODS:
+        raise unknown("method", name, METHODS)
+    return folded
+
+
+def run(
+    rows: list[Row], *, seed: int, seeds: int, workers: int = 1, advance: Advance = silent
+) -> dict[str, Any]:
+    """Measure every row on ``seeds`` instances: the object that ``toy --json`` writes.
+
+    The cells do not depend on the number of workers, apart from their ``seconds``.
+    """
+    from joblib import Parallel, delayed
+
+    from identifiability.results import SCHEMA, version
+
+    start = time.perf_counter()
+    jobs = [(row, cell_seed(seed, row, repeat)) for row in rows for repeat in range(seeds)]
+    advance(0, len(jobs), "cells")
+    runs: list[dict[str, Any]] = []
+    cells = (delayed(run_cell)(row, own) for row, own in jobs)
+    for cell in Parallel(n_jobs=workers, return_as="generator")(cells):
+        runs.append(cell)
+        advance(len(runs), len(jobs), cell["model"])
+    return {
+        "version": version(),
+        "schema": SCHEMA,
+        "seed": seed,
+        "seconds": time.perf_counter() - start,
+        "runs": runs,
+    }
+
+
+def cell_seed(seed: int, row: Row, repeat: int) -> int:
+    """A cell's own seed, which depends on nothing but the run's seed and the cell's name."""
+    key = zlib.crc32(f"{row.key}|{repeat}".encode())
+    return int(np.random.SeedSequence([seed, key]).generate_state(1)[0])
+
+
+def run_cell(row: Row, seed: int) -> dict[str, Any]:
+    """One cell as interfaces.md has it; on one thread, so that all machines round alike."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    start, threads = time.perf_counter(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            measured = row.measure(seed)
+    finally:
+        torch.set_num_threads(threads)
+    predicted, observed = row.predicted, measured.outcome
+    return {
+        "method": row.method,
+        "model": row.model,
+        "condition": row.condition,
+        "holds": row.holds,
+        "predicted": predicted.word,
+        "observed": observed.word,
+        "agrees": predicted == observed,
+        "failure_mode": {"predicted": predicted.failure_mode, "observed": observed.failure_mode},
+        "score": measured.score,
+        "score_min": measured.score_min,
+        "interval": list(measured.interval),
+        "chance": measured.chance,
+        "n": measured.n,
+        "d": measured.d,
+        "seed": seed,
+        "seconds": time.perf_counter() - start,
+    }
+
+
+def all_agree(results: dict[str, Any]) -> bool:
+    """Whether there are cells, and every one came out as predicted."""
+    return bool(results["runs"]) and all(cell["agrees"] for cell in results["runs"])
