@@ -65,7 +65,7 @@ class Spectrum:
             distance of a float32 evaluation from a float64 one), in the matrix's units.
         metric
             Whether it is a metric. By default the operators of this package know, and an array is
-            one if it is exactly symmetric.
+            one if it is symmetric to rounding.
 
         Raises
         ------
@@ -91,6 +91,7 @@ class Spectrum:
 
     @classmethod
     def _of_metric(cls, matrix: np.ndarray, error: float) -> Spectrum:
+        matrix = (matrix + matrix.T) / 2
         values, vectors = np.linalg.eigh(matrix)
         rotation = _rotation(matrix.shape[0])
         rotated = rotation.T @ matrix @ rotation
@@ -203,7 +204,13 @@ def dense(operator: Any) -> Any:
 def is_metric(operator: Any, matrix: np.ndarray) -> bool:
     """Whether an operator, or the array ``matrix`` that it stands for, is read as a metric."""
     symmetric = getattr(operator, "symmetric", None)
-    return np.array_equal(matrix, matrix.T) if symmetric is None else symmetric
+    if symmetric is not None:
+        return symmetric
+    if matrix.shape[0] != matrix.shape[1]:
+        return False
+    # A product such as J^T F J is symmetric but for the rounding of its sums.
+    asymmetry = np.abs(matrix - matrix.T).max()
+    return bool(asymmetry <= 10 * _rounding(matrix, np.abs(matrix).max()))
 
 
 def _rounding(matrix: np.ndarray, scale: float) -> float:

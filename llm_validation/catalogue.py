@@ -33,12 +33,22 @@ def available_models() -> list[AvailableModel]:
 
 
 def hub_models() -> list[str]:
-    """Ids of the models in the Hugging Face cache."""
+    """Ids of the models whose configuration and weights are in the Hugging Face cache."""
     require_packages("huggingface_hub")
-    from huggingface_hub import CacheNotFound, scan_cache_dir
+    from huggingface_hub import CacheNotFound, constants, scan_cache_dir
 
     try:
-        repositories = scan_cache_dir().repos
+        repositories = scan_cache_dir(constants.HF_HUB_CACHE).repos
     except CacheNotFound:
         return []
-    return sorted(repo.repo_id for repo in repositories if repo.repo_type == "model")
+    return sorted(
+        repository.repo_id
+        for repository in repositories
+        if repository.repo_type == "model"
+        and any(_is_whole({file.file_name for file in r.files}) for r in repository.revisions)
+    )
+
+
+def _is_whole(files: set[str]) -> bool:
+    """A search for a name leaves a configuration in the cache, and no weights."""
+    return "config.json" in files and any(name.endswith((".safetensors", ".bin")) for name in files)

@@ -152,6 +152,7 @@ def _read(source: str, name: str, dtype: str) -> tuple[Any, Any]:
     """Model and tokenizer from a folder or the hub, checked to be a decoder before any weight."""
     import torch
     import transformers
+    from safetensors import SafetensorError
 
     typed = "/" not in source and not Path(source).exists()
     if typed and difflib.get_close_matches(source, EMBEDDED, cutoff=0.75):

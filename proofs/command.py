@@ -10,7 +10,7 @@ import typer
 from identifiability.progress import Advance, progress_bar
 from identifiability.verify import VerifyPart
 from proofs.checking import DEFAULT_SEED
-from proofs.ledger import select
+from proofs.ledger import ledger, select
 
 
 def command(
@@ -19,6 +19,9 @@ def command(
         typer.Argument(help="Identifiers (N1, R2, …) or file names; all of them by default."),
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the theorems and stop.")] = False,
+    explaining: Annotated[
+        bool, typer.Option("--explain", help="Print what each theorem rests on, and stop.")
+    ] = False,
     json: Annotated[
         Path | None, typer.Option(help="Write the results as JSON; - is stdout.")
     ] = None,
@@ -31,6 +34,11 @@ def command(
     if listing:
         for theorem in chosen:
             typer.echo(f"{theorem.id:<4} {theorem.name:<36} {theorem.title}")
+        return
+    if explaining:
+        from proofs.dependencies import explain
+
+        typer.echo("\n\n".join(explain(theorem.id, ledger()) for theorem in chosen))
         return
     from identifiability.results import json_target, write_json
     from proofs.running import run

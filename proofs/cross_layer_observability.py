@@ -83,8 +83,8 @@ def _identities() -> Iterator[Identity]:
     Phi, C = sp.Matrix(2, 2, sp.symbols("f:4")), sp.Matrix([sp.symbols("c0 c1")])
     hidden = sp.Matrix([-C[1], C[0]])  # spans ker C
     claim = "every 2 x 2 Phi: det O = 0 iff Phi maps ker C into itself (det [n, Phi n] = 0)"
-    O = C.col_join(C * Phi)
-    yield Identity(claim, O.det(), -sp.Matrix.hstack(hidden, Phi * hidden).det())
+    stack = C.col_join(C * Phi)
+    yield Identity(claim, stack.det(), -sp.Matrix.hstack(hidden, Phi * hidden).det())
 
     for width in (2, 3):
         Phi = sp.Matrix(width, width, sp.symbols(f"f:{width**2}"))
@@ -95,13 +95,11 @@ def _identities() -> Iterator[Identity]:
         claim = f"every {width} x {width} Phi: C Phi^{width} is a combination of the reads before"
         yield Identity(claim, relation, sp.zeros(1, width))
 
-    first, later, read = (
-        sp.Matrix([[1, 1], [1, 1]]),
-        *(sp.Matrix(2, 2, sp.symbols(f"{name}:4")) for name in "pq"),
-    )
-    lost = read * later * first * sp.Matrix([1, -1])
-    claim = "what the first layer loses stays lost, for all later layers and reads"
-    yield Identity(claim, lost, sp.zeros(2, 1))
+    u, w = sp.Matrix(sp.symbols("u:2")), sp.Matrix([sp.symbols("w:2")])
+    later, read = sp.Matrix(2, 2, sp.symbols("p:4")), sp.Matrix(2, 2, sp.symbols("q:4"))
+    lost = sp.Matrix([-w[1], w[0]])
+    claim = "the kernel of Phi_0 = u w^T is invisible to every later layer and read"
+    yield Identity(claim, read * (later * (u * (w * lost))), sp.zeros(2, 1))
 
 
 # --- numeric ------------------------------------------------------------------------------------
@@ -111,7 +109,7 @@ def sample(rng: np.random.Generator) -> LayeredReads:
     """A first layer with known eigenvalues, of which the first read sees some; others at random."""
     width, layers = int(rng.integers(2, 6)), int(rng.integers(1, 5))
     hidden = int(rng.integers(0, width))
-    first, read = _pair(width, hidden, 1, rng)
+    first, read = _pair(width, hidden, int(rng.integers(1, 3)), rng)
     transports, reads = [first], [read if rng.random() < 0.5 else read[:0]]
     for _ in range(layers):
         below, above = len(transports[-1]), int(rng.integers(2, 6))
@@ -160,13 +158,8 @@ def _read_layers(i: LayeredReads) -> list[int]:
 def _classes(i: LayeredReads) -> dict[int, identifiability.EquivalenceClass]:
     """The class after reading layers 0, ..., k, for each k."""
     v = np.arange(1, i.width + 1)
-    stacks = {k: i.observability(k) for k in _read_layers(i)}
-    return {k: identifiability.EquivalenceClass(_rectangular(O), v) for k, O in stacks.items()}
-
-
-def _rectangular(stack: np.ndarray) -> np.ndarray:
-    """A row of zeros more, so that no square symmetric stack is taken for a metric."""
-    return np.vstack([stack, np.zeros((1, stack.shape[1]))])
+    found = identifiability.EquivalenceClass
+    return {k: found(i.observability(k), v, affine=True) for k in _read_layers(i)}
 
 
 def _visible_change(i: LayeredReads) -> float:

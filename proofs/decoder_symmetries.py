@@ -63,6 +63,11 @@ class DecoderSymmetries:
         """(m, d) of the logits there."""
         return _jacobian(self.radial, 0) @ np.eye(self.radial.width)
 
+    @cached_property
+    def radial_class(self) -> identifiability.EquivalenceClass:
+        """To first order, over all prompts and strengths of ``radial``."""
+        return _first_order_class(self.radial)
+
     @property
     def last(self) -> np.ndarray:
         """(d,) h_L there."""
@@ -96,8 +101,8 @@ def _jacobian(
     return identifiability.JacobianOperator(planted.continuations[prompt], state, strength=alpha)
 
 
-def first_order_class(planted: PlantedInDecoder) -> identifiability.EquivalenceClass:
-    """Over all prompts and strengths; the code under test."""
+def _first_order_class(planted: PlantedInDecoder) -> identifiability.EquivalenceClass:
+    """The code under test."""
     prompts = range(len(planted.continuations))
     operators = [_jacobian(planted, x, float(a)) for x in prompts for a in planted.strengths]
     return identifiability.EquivalenceClass(identifiability.stack(operators), planted.vector)
@@ -108,9 +113,13 @@ def logit_shift_error(i: DecoderSymmetries, hidden: int | None = None) -> float:
 
     ``hidden`` replaces [1 in col J].
     """
-    metric = identifiability.FisherOperator(_jacobian(i.radial, 0)) @ np.eye(i.radial.width)
-    found = i.radial.width - identifiability.Spectrum.of((metric + metric.T) / 2).rank()
     J = i.radial_jacobian
+    metric = identifiability.FisherOperator(_jacobian(i.radial, 0)) @ np.eye(i.radial.width)
+    # What all logits share cancels in G and leaves its rounding: m products, of entries with some
+    # ten roundings each.
+    error = 10 * len(J) * np.finfo(float).eps * float(np.sum(J**2))
+    spectrum = identifiability.Spectrum.of((metric + metric.T) / 2, error=error)
+    found = i.radial.width - spectrum.rank()
     rank, joined = (int(np.linalg.matrix_rank(A, tol=1e-9)) for A in (J, np.c_[J, np.ones(len(J))]))
     inside = int(rank == joined) if hidden is None else hidden
     return abs(found - (i.radial.width - rank + inside))
@@ -128,56 +137,71 @@ def constant_shift_error(i: DecoderSymmetries) -> float:
 
 
 def shifted_dimension_error(i: DecoderSymmetries, claimed: int = 1) -> float:
-    return abs(first_order_class(i.shifted).dimension - claimed)
+    return abs(_first_order_class(i.shifted).dimension - claimed)
 
 
 def radial_dimension_error(i: DecoderSymmetries, claimed: int = 1) -> float:
     """``claimed`` dimensions, and the constant one where all norms subtract the mean."""
     constant = int(all(norm.kind == "layer" for norm in norms(i.radial.decoder)))
-    return abs(first_order_class(i.radial).dimension - (claimed + constant))
+    return abs(i.radial_class.dimension - (claimed + constant))
 
 
 def radial_direction_error(i: DecoderSymmetries, direction: np.ndarray) -> float:
     """Sine of the angle between a unit vector (d,) and the class found at one prompt."""
-    basis = first_order_class(i.radial).basis
+    basis = i.radial_class.basis
     return float(np.linalg.norm(direction - basis @ (basis.T @ direction)))
 
 
 def curve_error(i: DecoderSymmetries, straight: bool = False) -> float:
-    """Change of the logits at a distance from h, relative to them, on the curve of states with
-    h_L on one ray, or on its tangent."""
+    """Change of the logits, relative to them, along the curve of states with h_L on one ray, about
+    1 % of h away (nearer by halves where it is too bent to be solved for); or along its tangent."""
     import torch
+    from scipy.optimize import root
 
-    start = _steered(i.radial, 0)
-    last, inverse = i.radial.last_state(0, start), torch.from_numpy(np.linalg.inv(i.radial_map))
-    state = start + inverse @ last * 0.02
-    for _ in range(0 if straight else 60):  # chord steps towards h_L = 1.02 times the old one
-        state = state - inverse @ (i.radial.last_state(0, state) - 1.02 * last)
-    logits = i.radial.continuations[0]
-    before = logits(start)
-    return float((logits(state) - before).abs().max() / before.abs().max())
+    start, logits = _steered(i.radial, 0), i.radial.continuations[0]
+    tangent = np.linalg.solve(i.radial_map, i.last)
+    unit = float(start.norm()) / float(np.linalg.norm(tangent))
+
+    def change(growth: float) -> float:
+        def miss(state: np.ndarray) -> np.ndarray:
+            return i.radial.last_state(0, torch.from_numpy(state)).numpy() - (1 + growth) * i.last
+
+        state, missed = start.numpy() + growth * tangent, 0.0
+        if not straight:
+            state = root(miss, state, tol=1e-14).x
+            missed = float(np.linalg.norm(miss(state)) / np.linalg.norm(i.last))
+        before, after = logits(start), logits(torch.from_numpy(state))
+        return max(missed, float((after - before).abs().max() / before.abs().max()))
+
+    found = change(0.01 * unit)
+    for distance in () if straight else (0.005, 0.0025, 0.00125):
+        if found < 1e-12:
+            break
+        found = change(distance * unit)
+    return found
 
 
 def epsilon_error(
-    i: DecoderSymmetries, epsilon: float = 0.05, claimed: float | None = None
+    i: DecoderSymmetries, epsilon: float = 0.05, factor: float | None = None
 ) -> float:
     """J M^-1 h_L = eps/(m + eps) W (gain h_L)/sqrt(m + eps), for a final norm with epsilon.
 
-    ``claimed`` replaces the factor eps/(m + eps); m is the mean square (of the centred h_L).
+    ``factor`` replaces eps/(m + eps); m is the mean square (of the centred h_L, if LayerNorm).
     """
     import torch
 
-    decoder = i.radial.decoder
-    norm = replace(decoder.final_norm, epsilon=epsilon)
-    state = torch.from_numpy(i.last)
-    J = identifiability.JacobianOperator(replace(decoder, final_norm=norm).logits, state)
-    centred = state - state.mean() if norm.kind == "layer" else state
+    norm = replace(i.radial.decoder.final_norm, epsilon=epsilon)
+    decoder = replace(i.radial.decoder, final_norm=norm)
+    last = torch.from_numpy(i.last)
+    centred = last - last.mean() if norm.kind == "layer" else last
     square = float((centred**2).mean())
-    normed = norm.gain * centred / (square + epsilon) ** 0.5
-    factor = epsilon / (square + epsilon) if claimed is None else claimed
-    predicted = factor * (decoder.unembedding.matrix @ normed).numpy()
-    # dF/dh_l M^-1 h_L = dF/dh_L h_L: the map from layer l to the last one cancels.
-    return float(np.abs(J @ i.last - predicted).max() / np.abs(normed.numpy()).max())
+    image = decoder.unembedding.matrix @ (norm.gain * centred) / (square + epsilon) ** 0.5
+    claimed = (epsilon / (square + epsilon) if factor is None else factor) * image.numpy()
+    J = identifiability.JacobianOperator(
+        lambda state: decoder.logits(i.radial.last_state(0, state)), _steered(i.radial, 0)
+    )
+    found = J @ np.linalg.solve(i.radial_map, i.last)
+    return float(np.abs(found - claimed).max() / image.abs().max())
 
 
 def rotation_error(i: DecoderSymmetries) -> float:

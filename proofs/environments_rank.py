@@ -412,7 +412,7 @@ THEOREM = Theorem(
         "More environments help only as far as their row spaces differ: a direction that is null "
         "in all of them stays null, and prompts that repeat a Jacobian add nothing."
     ),
-    depends_on=("N1", "N3"),
+    depends_on=("N1",),
 )
 
 if __name__ == "__main__":

@@ -409,7 +409,6 @@ THEOREM = Theorem(
         "Environments replace non-Gaussianity, but each pair of sources must change its variance "
         "ratio between some of them; a pair that scales together keeps its rotation."
     ),
-    depends_on=("R1",),
 )
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def _project(
     while max(steps[-2:]) > small and len(steps) < 200:
         point = vector + displacement
         residual = observe(point[:, None])[:, 0] - wanted
-        step = -np.linalg.lstsq(_complex_step_jacobian(observe, point), residual, rcond=1e-9)[0]
+        step = -np.linalg.lstsq(complex_step_jacobian(observe, point), residual, rcond=1e-9)[0]
         displacement = displacement + step
         steps.append(float(np.linalg.norm(step)))
     apart = np.linalg.norm(observe((vector + displacement)[:, None])[:, 0] - wanted)
@@ -61,6 +61,6 @@ def fibre_dimension(
     return int(np.sum(np.linalg.svd(members / radius, compute_uv=False) > 0.5))
 
 
-def _complex_step_jacobian(observe: Observation, point: np.ndarray) -> np.ndarray:
+def complex_step_jacobian(observe: Observation, point: np.ndarray) -> np.ndarray:
     """(M, d) to rounding, from values alone (Squire & Trapp, doi:10.1137/S003614459631241X)."""
     return np.imag(observe(point[:, None] + 1j * _STEP * np.eye(point.size))) / _STEP

@@ -435,7 +435,6 @@ THEOREM = Theorem(
         "A null space found without a gap above the error is no finding: singular values closer "
         "than that can change places, and the verdict is 'undetermined'."
     ),
-    depends_on=("N1",),
 )
 
 if __name__ == "__main__":

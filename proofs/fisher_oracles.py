@@ -68,7 +68,7 @@ def kernel_error(i: SampledReadouts, kernel: np.ndarray) -> float:
 def count_error(i: SampledReadouts, factor: float = 1.0) -> float:
     """n_eps(R) against Jacobi's rule: the form delta^T G delta R^2/2 - eps has as many negative
     squares as its leading minors, beginning with 1, change sign."""
-    spectrum = identifiability.Spectrum.of(i.metric)
+    spectrum = i.spectrum
     counted = spectrum.epsilon_null_dimension(factor * i.epsilon, i.radius)
     form = i.dense_metric * i.radius**2 / 2 - i.epsilon * np.eye(i.width)
     signs = np.sign([1.0, *(np.linalg.det(form[:k, :k]) for k in range(1, i.width + 1))])
@@ -80,7 +80,7 @@ def subspace_error(i: SampledReadouts, extra: int = 0) -> float:
 
     Tried are random subspaces, and the lowest eigenspace with one more dimension, ever less turned.
     """
-    spectrum = identifiability.Spectrum.of(i.metric)
+    spectrum = i.spectrum
     count = min(i.width, spectrum.epsilon_null_dimension(i.epsilon, i.radius) + extra)
     lowest, rng = spectrum.eigenvectors[:, ::-1], np.random.default_rng(0)
 
@@ -138,7 +138,7 @@ def best_estimator(i: SampledReadouts, w: np.ndarray) -> tuple[float, float]:
 def range_error(i: SampledReadouts) -> float:
     """The part of w that no estimator's gradient reaches, against the part of w in ker G."""
     w = directions(i, 1)[0]
-    kernel = identifiability.Spectrum.of(i.metric).null_space
+    kernel = i.spectrum.null_space
     return abs(best_estimator(i, w)[0] - float(np.linalg.norm(kernel.T @ w)))
 
 
@@ -146,7 +146,7 @@ def variance_error(i: SampledReadouts, power: int = 2) -> float:
     """w^T G^+ w/(n alpha^2), for w in range G and n = N, against the least variance."""
     odds = i.log_odds_jacobian
     w = odds.T @ np.random.default_rng(0).standard_normal(len(odds))
-    spectrum = identifiability.Spectrum.of(i.metric)
+    spectrum = i.spectrum
     along = spectrum.row_space.T @ w
     claimed = along @ (along / spectrum.eigenvalues[: spectrum.rank()])
     claimed /= i.prompts * abs(i.strength) ** power

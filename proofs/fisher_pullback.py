@@ -199,10 +199,6 @@ def _softmax_order_error(i: SampledReadouts, metric: np.ndarray, order: float = 
     return order_error(i.divergence, metric, directions(i), order)
 
 
-def _null_space(matrix: np.ndarray) -> np.ndarray:
-    return identifiability.Spectrum.of(matrix).null_space
-
-
 def _uncentred(i: SampledReadouts) -> np.ndarray:
     """J^T diag(p) J, averaged over prompts."""
     p = i.probabilities(i.origin)
@@ -228,7 +224,7 @@ CONCLUSIONS = (
     Conclusion(
         "kernel",
         "ker G = {delta : J_x delta in span(1) for every x}",
-        lambda i: kernel_error(i, _null_space(i.metric)),
+        lambda i: kernel_error(i, i.spectrum.null_space),
         tolerance=1e-6,
         because="the null vectors turn by rounding over the least eigenvalue, 1e-15/1e-6 at most",
         broken_above=0.5,
@@ -360,7 +356,9 @@ FALSE_VARIANTS = (
     FalseVariant(
         "ker G is the common kernel of the J_x",
         instead_of="kernel",
-        discrepancy=lambda i: kernel_error(i, _null_space(np.concatenate(i.jacobians))),
+        discrepancy=lambda i: kernel_error(
+            i, identifiability.Spectrum.of(np.concatenate(i.jacobians)).null_space
+        ),
     ),
     FalseVariant(
         "n_eps(R) = #{i : lambda_i R^2 <= eps}",

@@ -129,7 +129,7 @@ def _identities() -> Iterator[Identity]:
 
     # Every d: cum(y, y, y^T N y) = sum_j kappa_j (u_j^T N u_j) u_j u_j^T has the columns u_j as
     # eigenvectors; two eigenvalues agree for every symmetric N only if both kurtoses vanish.
-    n11, n12, n22, w = sp.symbols("n11 n12 n22 w")
+    n11, n12, n22 = sp.symbols("n11 n12 n22")
     n = sp.Matrix([[n11, n12], [n12, n22]])
     kappa = [sp.diff(generator, x, 4 - b, y, b) for b in range(5)]  # b of the arguments are y2
     contracted = sp.Matrix(
@@ -137,11 +137,10 @@ def _identities() -> Iterator[Identity]:
     )
     u1, u2 = sp.Matrix([c, -s]), sp.Matrix([s, c])
     gap = k1 * (u1.T * n * u1)[0] - k2 * (u2.T * n * u2)[0]
-    turn = {c: (1 - w**2) / (1 + w**2), s: 2 * w / (1 + w**2)}
     yield Identity(
-        "discriminant of the contracted cumulant = (k1 u1'Nu1 - k2 u2'Nu2)^2",
-        (contracted.trace() ** 2 - 4 * contracted.det()).subs(turn),
-        (gap**2).subs(turn),
+        "discriminant of the contracted cumulant = (c^2 + s^2)^2 (k1 u1'Nu1 - k2 u2'Nu2)^2",
+        contracted.trace() ** 2 - 4 * contracted.det(),
+        (c**2 + s**2) ** 2 * gap**2,
     )
     yield Identity(
         "the eigenvalues differ for almost every N unless k1 = k2 = 0",

@@ -1,4 +1,4 @@
-"""A stack of layers with a vector added at its bottom, and what is read at each layer."""
+"""A stack of layers, a vector added at one of them, and what is read from there on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from proofs.integer_networks import IDENTITY, Coordinatewise
 
 @dataclass(frozen=True, eq=False)
 class LayeredReads:
-    """h_{k+1} = phi(Phi_k h_k) + B_k h_0, read as C_k h_k; v is added to h_0 = 0."""
+    """h_{k+1} = phi(Phi_k h_k) + B_k h_0, read as C_k h_k; a vector is added to a state of 0."""
 
     transports: tuple[np.ndarray, ...]  # Phi_k (d_{k+1}, d_k) for k = 0, ..., K - 1
     reads: tuple[np.ndarray, ...]  # C_k (m_k, d_k) for k = 0, ..., K; m_k = 0 where nothing is read
@@ -24,16 +24,18 @@ class LayeredReads:
         """d, the width of layer 0."""
         return self.reads[0].shape[1]
 
-    def states(self, vectors: np.ndarray) -> list[np.ndarray]:
-        """(d_k, n) for k = 0, ..., K, of the columns of ``vectors`` (d, n), layer by layer."""
+    def states(self, vectors: np.ndarray, layer: int = 0) -> list[np.ndarray]:
+        """(d_k, n) for k = ``layer``, ..., K, of the columns of ``vectors`` added at that layer."""
         states = [vectors]
-        for transport, bypass in zip(self.transports, self.bypasses, strict=True):
-            states.append(self.activation.value(transport @ states[-1]) + bypass @ vectors)
+        for transport, bypass in list(zip(self.transports, self.bypasses, strict=True))[layer:]:
+            carried = self.activation.value(transport @ states[-1])
+            states.append(carried + bypass @ vectors if layer == 0 else carried)
         return states
 
-    def responses(self, vectors: np.ndarray) -> list[np.ndarray]:
-        """(m_k, n) for k = 0, ..., K: what the reads show of each column."""
-        return [c @ h for c, h in zip(self.reads, self.states(vectors), strict=True)]
+    def responses(self, vectors: np.ndarray, layer: int = 0) -> list[np.ndarray]:
+        """(m_k, n) for k = ``layer``, ..., K: what the reads show of each column."""
+        states = self.states(vectors, layer)
+        return [c @ h for c, h in zip(self.reads[layer:], states, strict=True)]
 
     def observability(self, layers: int) -> np.ndarray:
         """O (M, d): the blocks C_k Phi_{0->k} for k = 0, ..., ``layers``."""

@@ -16,7 +16,32 @@ from proofs.theorem import Theorem
 
 THEOREMS = "identifiability.theorems"
 
-READING_ORDER = ("null_space_ambiguity",)
+READING_ORDER = (
+    "null_space_ambiguity",
+    "local_null_space",
+    "strengths_are_environments",
+    "exact_global_null_space",
+    "generic_class_dimension",
+    "strength_gauge",
+    "reparametrisation_gauge",
+    "transformer_symmetries",
+    "fisher_pullback",
+    "orthogonal_not_invisible",
+    "baseline_lemma",
+    "observation_ladder",
+    "independence_identifies_columns",
+    "sparse_dictionary",
+    "sparse_l1",
+    "structural_sparsity",
+    "environments_rank",
+    "environments_second_order",
+    "environments_invariance",
+    "cross_layer_observability",
+    "generic_rank_disjoint_paths",
+    "consistency_adds_no_rank",
+    "finite_sample_stability",
+    "planted_recovery",
+)
 
 
 @cache

@@ -123,6 +123,14 @@ class SampledReadouts:
         p = self.probabilities(self.origin)
         return np.mean([pulled_back_metric(*x) for x in zip(self.jacobians, p, strict=True)], 0)
 
+    @cached_property
+    def spectrum(self) -> identifiability.Spectrum:
+        """Of the mean metric for logits."""
+        # What all logits share cancels in G and leaves its rounding: m products of entries of J.
+        squares = float(np.sum(self.jacobians**2)) / self.prompts
+        error = 10 * self.jacobians.shape[1] * np.finfo(float).eps * squares
+        return identifiability.Spectrum.of(self.metric, error=error)
+
     def with_epsilon_at(self, index: int, factor: float) -> SampledReadouts:
         """epsilon = factor * lambda_i R^2/2, so that the i-th direction is near the tolerance."""
         eigenvalue = float(np.linalg.eigvalsh(self.dense_metric)[::-1][index])

@@ -280,9 +280,9 @@ def _one_strength_error(i: FactoredSteering) -> float:
 
 
 def _gauge_error(i: FactoredSteering, units: tuple[Fraction, ...] = _UNITS) -> float:
-    """Vectors that a change of unit makes equivalent to v, against Pv' = c Pv for some unit c.
+    """Vectors v' with (A/c, v') equivalent to (A, v), against Pv' = c Pv; the worst unit c.
 
-    Brute force with every unit of the gauge; ``units`` are those that the statement admits.
+    Brute force with every unit; those not in ``units`` are claimed to admit no v'.
     """
     box, target = _box(i), i.factor @ i.vector
 
@@ -293,8 +293,8 @@ def _gauge_error(i: FactoredSteering, units: tuple[Fraction, ...] = _UNITS) -> f
         scaled = c.numerator * target[:, None]
         return (c.denominator * (i.factor @ box) == scaled).all(axis=0)
 
-    found = np.any([equal(c) for c in _UNITS], axis=0)
-    return float(np.sum(found != np.any([claimed(c) for c in units], axis=0)))
+    none = np.zeros(box.shape[1], bool)
+    return float(max(np.sum(equal(c) != (claimed(c) if c in units else none)) for c in _UNITS))
 
 
 def _bracket_error(i: FactoredSteering, claimed: np.ndarray | None = None) -> float:
@@ -322,7 +322,7 @@ _COUNTS = {"tolerance": 0.0, "because": "a count of vectors, in integers", "brok
 CONCLUSIONS = (
     Conclusion(
         "unit of strength",
-        "with the unit free, v' is equivalent to v iff Pv' = c Pv with c != 0",
+        "(A/c, v') has the outputs of (A, v) iff Pv' = c Pv, for each unit c",
         _gauge_error,
         **_COUNTS,
     ),

@@ -11,18 +11,19 @@ output each, almost every set A of distinct non-zero strengths has
     \min(|A|, D) \le \operatorname{rank} S_A(v) \le \min(N |A|, D), \qquad
     D = \dim \operatorname{span} \{ D^k F_x(h_x)[v^{k-1}, \cdot\,] : x, k \ge 1 \},
 
-so |A| >= D strengths see all that any number would. D = 1 for an affine F, at most rank P for
+so |A| >= D strengths see all that any number would. D <= 1 for an affine F, at most rank P for
 F = G o P, at most q for a polynomial of degree q (one prompt), at most 2 for F = f(||h||^2), and d
 for almost every tanh readout with d units. For a polynomial of degree q the outputs at q distinct
 non-zero strengths determine those at all strengths; for analytic F those at any A that accumulates
 at a finite strength do, and then [v] = {v' : D^k F_x(h_x)[v'^k] = D^k F_x(h_x)[v^k], all k, x}.
 
 Symbolic part. For scalar polynomials of degree 2 and 3 the stack is a Vandermonde matrix times the
-Taylor covectors (gradients checked in two variables: a gradient along v needs the plane of v and
-one coordinate). Bounds for P, polynomials and ||h||^2: minors of size 3. The tanh ranks 1, 2, 8 are
-those of one readout over Q(e^{1/4}); minors are analytic in weights, state and vector, so it holds
-for almost all. The lower bound |A| for analytic F: a curve that spans D dimensions leaves every
-proper subspace at almost all of its points (identity theorem), so each new strength adds a row.
+Taylor covectors (gradients checked in two variables: a component of the gradient along u needs
+the plane of v and u only). Bounds for P and ||h||^2: minors of size 3. The tanh ranks 1, 2, 8 are
+those of one readout over Q(e^(1/4)); minors are analytic in weights, state and vector, so they hold
+for almost all. By argument, with no identity to check: the lower bound |A| for analytic F (a curve
+that spans D dimensions leaves each proper subspace at almost every point, so a new strength adds a
+row), and the claim on accumulating strengths (both are the identity theorem in alpha).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ import numpy as np
 
 import identifiability
 from proofs.exact_activations import Activation, power, tanh
-from proofs.fibres import fibre_dimension, fibre_displacements
+from proofs.fibres import complex_step_jacobian, fibre_dimension, fibre_displacements
 from proofs.smooth_steering import numerical_rank
 from proofs.steered_readouts import SteeredReadout, stack_rank, taylor_rank
 from proofs.theorem import (
@@ -46,8 +47,8 @@ from proofs.theorem import (
     Theorem,
 )
 
-# Each further strength shrinks the smallest singular value about tenfold; at four and more, the
-# curvature of the fibre could pass for a dimension at the radius where it is sampled.
+# Further strengths shrink the smallest singular value quickly; with more of them the curvature of
+# the fibre could pass for a dimension at the radius where it is sampled.
 _SOLVED = 3
 
 
@@ -217,6 +218,14 @@ def _regular(draw: Callable[[], SteeredReadout]) -> SteeredReadout:
     return readout
 
 
+def _derivative_error(i: SteeredReadout) -> float:
+    """The stack against the derivative of the outputs by v, from values alone; relative."""
+    vector = i.vector.astype(float)
+    found = complex_step_jacobian(i.observe, vector)
+    scale = np.abs(found).max() or 1.0  # units of weight 0 leave a constant F
+    return float(np.abs(i.stack(vector) - found).max() / scale)
+
+
 def _dimension_error(
     i: SteeredReadout, rows: Callable[[SteeredReadout], np.ndarray] | None = None
 ) -> float:
@@ -279,6 +288,13 @@ def _further_strength_error(i: SteeredReadout, fewer: int = 0) -> float:
 _INTEGERS = {"tolerance": 0.0, "because": "integers", "broken_above": 0.5}
 
 CONCLUSIONS = (
+    Conclusion(
+        "derivative",
+        "S_A stacks alpha J(h_x + alpha v): the derivative of all outputs by v",
+        _derivative_error,
+        tolerance=1e-11,
+        because="rounding of sums of ten terms, beside the largest entry",
+    ),
     Conclusion(
         "dimension",
         "the vectors with the outputs of v form near v a set of dimension d - rank S_A (|A| <= 3)",

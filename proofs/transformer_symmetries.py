@@ -9,10 +9,12 @@ LayerNorm the same of h minus its mean; both then take gains (and shifts).
 (b) LayerNorm(h + c 1) = LayerNorm(h), eps included. If all blocks after l are pre-LN and the final
     norm is a LayerNorm, c 1 at layer l is invisible for all c, at every position; for almost all
     weights and two prompts or more nothing else is.
-(c) A final norm without eps has degree 0. So at one prompt, strength and position, with M =
-    dh_L/dh_l invertible, M^-1 h_L is in ker J: for almost all weights this line (and 1 in case (b))
-    is the whole kernel, tangent to the curve of states with h_L on one ray, on which the logits are
-    constant. A second prompt or strength has another line. With eps it is not null but small:
+(c) A final norm without eps has degree 0: ker J is what M = dh_L/dh_l takes to multiples of h_L
+    (plus 1, if LayerNorm). So at one prompt, strength and position M^-1 h_L is null where M is
+    invertible; for almost all weights this line (and 1 in case (b)) is the whole kernel, tangent to
+    the curve of states with h_L on one ray, on which the logits are constant. A second prompt or
+    strength has another line. At the last position M is generically invertible; at an earlier one
+    it kills 1 under LayerNorm, and h_l where only one block is left. With eps the image is not 0:
 
     .. math:: J M^{-1} h_L = \frac{\varepsilon}{m + \varepsilon}\;
               W \, \frac{\gamma \odot h_L}{\sqrt{m + \varepsilon}}
@@ -57,6 +59,7 @@ from proofs.theorem import (
     Counterexample,
     FalseVariant,
     Identity,
+    Sampler,
     SymbolicProof,
     Theorem,
 )
@@ -195,18 +198,20 @@ def _rotations() -> Iterator[Identity]:
 # --- numeric ------------------------------------------------------------------------------------
 
 
+_NORMS: tuple[Literal["layer", "rms"], ...] = ("layer", "rms")
+
+
 def sample(rng: np.random.Generator) -> DecoderSymmetries:
     """Half of the time the shift of all logits is within reach of the state."""
-    position = int(rng.integers(TINY["length"]))
-    shifted = planted_decoder(rng, "layer", position=position, layer=int(rng.integers(-1, 1)))
-    kind: Literal["layer", "rms"] = ("layer", "rms")[rng.integers(2)]
-    radial = planted_decoder(rng, kind, prompts=1, epsilon=0.0, layer=int(rng.integers(-1, 1)))
+    layers, positions = rng.integers(-1, 1, 2).tolist(), rng.integers(TINY["length"], size=2)
+    shifted = planted_decoder(rng, "layer", layer=layers[0], position=int(positions[0]))
+    norm = _NORMS[rng.integers(2)]
+    # Elsewhere M is singular (see (c) above).
+    earlier = norm == "rms" and layers[1] == -1
+    place = {"layer": layers[1], "position": int(positions[1]) if earlier else -1}
+    radial = planted_decoder(rng, norm, prompts=1, epsilon=0.0, **place)
     if rng.integers(2):
         radial = with_shift_in_reach(radial, rng)
-    return _with_rotated(rng, shifted, radial)
-
-
-def _with_rotated(rng: np.random.Generator, shifted: Any, radial: Any) -> DecoderSymmetries:
     base = planted_decoder(rng, "rms")
     rotations = random_rotations(rng, TINY["width"], 1) * (TINY["layers"] + 2)
     other = turned(base.decoder.folded(), rotations)
@@ -286,24 +291,12 @@ CONCLUSIONS = (
 # --- what breaks without each assumption --------------------------------------------------------
 
 
-def _post_ln(rng: np.random.Generator) -> DecoderSymmetries:
-    return replace(sample(rng), shifted=planted_decoder(rng, "layer", placement="post"))
+def _with_shifted(norm: Literal["layer", "rms"], **choices: Any) -> Sampler:
+    return lambda rng: replace(sample(rng), shifted=planted_decoder(rng, norm, **choices))
 
 
-def _rms_shifted(rng: np.random.Generator) -> DecoderSymmetries:
-    return replace(sample(rng), shifted=planted_decoder(rng, "rms"))
-
-
-def _without_final_norm(rng: np.random.Generator) -> DecoderSymmetries:
-    return replace(sample(rng), shifted=planted_decoder(rng, "layer", final_norm=False))
-
-
-def _with_epsilon(rng: np.random.Generator) -> DecoderSymmetries:
-    return replace(sample(rng), radial=planted_decoder(rng, "rms", prompts=1, epsilon=1e-2))
-
-
-def _two_prompts(rng: np.random.Generator) -> DecoderSymmetries:
-    return replace(sample(rng), radial=planted_decoder(rng, "rms", prompts=2, epsilon=0.0))
+def _with_radial(**choices: Any) -> Sampler:
+    return lambda rng: replace(sample(rng), radial=planted_decoder(rng, "rms", **choices))
 
 
 def _two_strengths(rng: np.random.Generator) -> DecoderSymmetries:
@@ -311,23 +304,18 @@ def _two_strengths(rng: np.random.Generator) -> DecoderSymmetries:
     return replace(instance, radial=replace(instance.radial, strengths=np.array([1.0, 0.5])))
 
 
-def _layer_norms_turned(rng: np.random.Generator) -> DecoderSymmetries:
-    instance, original = sample(rng), planted_decoder(rng, "layer").decoder
-    return replace(
-        instance, original=original, turned=turned(original.folded(), instance.rotations)
-    )
+def _with_original(norm: Literal["layer", "rms"], **choices: Any) -> Sampler:
+    def build(rng: np.random.Generator) -> DecoderSymmetries:
+        instance, original = sample(rng), planted_decoder(rng, norm, **choices).decoder
+        other = turned(original.folded(), instance.rotations)
+        return replace(instance, original=original, turned=other)
+
+    return build
 
 
 def _gains_left_in_norms(rng: np.random.Generator) -> DecoderSymmetries:
     instance = sample(rng)
     return replace(instance, turned=turned(instance.original, instance.rotations))
-
-
-def _gains_on_writes(rng: np.random.Generator) -> DecoderSymmetries:
-    instance, original = sample(rng), planted_decoder(rng, "rms", write_gain=True).decoder
-    return replace(
-        instance, original=original, turned=turned(original.folded(), instance.rotations)
-    )
 
 
 def _tied(rng: np.random.Generator) -> DecoderSymmetries:
@@ -354,37 +342,37 @@ def _rotated_apart(rng: np.random.Generator) -> DecoderSymmetries:
 COUNTEREXAMPLES = (
     Counterexample(
         "pre-LN",
-        _post_ln,
+        _with_shifted("layer", placement="post"),
         breaks="constant direction",
         story="post-LN blocks (OPT-350m, BERT): attention reads the stream itself",
     ),
     Counterexample(
         "LayerNorm",
-        _rms_shifted,
+        _with_shifted("rms"),
         breaks="constant direction",
         story="RMSNorm (Llama) keeps the mean",
     ),
     Counterexample(
         "final norm",
-        _without_final_norm,
+        _with_shifted("layer", final_norm=False),
         breaks="constant direction",
         story="the unembedding reads c 1 off the stream",
     ),
     Counterexample(
         "no epsilon",
-        _with_epsilon,
+        _with_radial(prompts=1, epsilon=1e-2),
         breaks="radial dimension",
         story="eps = 0.01 in the norms: the radial direction is small, and not null",
     ),
     Counterexample(
         "one observation",
-        _two_prompts,
+        _with_radial(prompts=2, epsilon=0.0),
         breaks="radial dimension",
         story="a second prompt forgets another direction: together they hide none",
     ),
     Counterexample(
         "RMSNorm",
-        _layer_norms_turned,
+        _with_original("layer"),
         breaks="rotation",
         story="LayerNorm subtracts the mean, which a rotation moves",
     ),
@@ -396,7 +384,7 @@ COUNTEREXAMPLES = (
     ),
     Counterexample(
         "no gain on writes",
-        _gains_on_writes,
+        _with_original("rms", write_gain=True),
         breaks="rotation",
         story="a norm with gain on the updates (Gemma 2, OLMo 2) has no read to be folded into",
     ),
@@ -447,7 +435,7 @@ FALSE_VARIANTS = (
     FalseVariant(
         "the radial direction is null whatever the epsilon",
         instead_of="size of the epsilon",
-        discrepancy=lambda i: epsilon_error(i, claimed=0.0),
+        discrepancy=lambda i: epsilon_error(i, factor=0.0),
     ),
 )
 
@@ -492,9 +480,9 @@ THEOREM = Theorem(
     ),
     scope=(
         "Only (b) is an exact null space for all prompts, and of dimension 1; (c) is gone with a "
-        "second prompt. Both need norms computed in float64: float32 inside a norm hides (b) behind "
-        "3e-8 of rounding, bfloat16 breaks it. Tied embeddings or gains on writes break (d) unless "
-        "those gains are constant."
+        "second prompt. Both need norms computed in float64: float32 inside a norm puts (b) under "
+        "3e-8 of rounding, bfloat16 breaks it. Gains on writes, or tied embeddings, break (d) "
+        "unless the gains there are constant."
     ),
     depends_on=("N7",),
     instances=6,

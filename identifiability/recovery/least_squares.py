@@ -34,8 +34,9 @@ class LeastSquaresRecovery(BaseEstimator):
     jacobian_error
         Known bound on the spectral norm of the error of J, beyond float64 rounding.
     response_error
-        Known bound on the norm of the error of the response: noise, curvature, cancellation. It
-        moves ``vector_`` by at most itself over the smallest singular value counted.
+        Known bound on the norm of the error of the response: noise, curvature, rounding of outputs
+        much larger than their change. It moves ``vector_`` by at most itself over the smallest
+        singular value counted.
 
     Attributes
     ----------

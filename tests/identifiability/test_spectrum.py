@@ -136,3 +136,12 @@ def test_a_symmetric_jacobian_is_no_metric():
     with pytest.raises(InvalidInput, match="metric=False"):
         Spectrum.of(matrix)
     np.testing.assert_allclose(Spectrum.of(matrix, metric=False).eigenvalues, [4.0, 4.0])
+
+
+def test_a_metric_that_is_symmetric_only_to_rounding_is_still_one():
+    rng = np.random.default_rng(3)
+    jacobian = rng.standard_normal((30, 7))
+    metric = jacobian.T @ np.diag(rng.uniform(size=30)) @ jacobian
+    metric[0, 1] *= 1 + 4e-16
+    expected = np.linalg.eigvalsh((metric + metric.T) / 2)[::-1]
+    np.testing.assert_allclose(Spectrum.of(metric).eigenvalues, expected, rtol=1e-12)

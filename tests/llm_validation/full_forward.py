@@ -75,4 +75,4 @@ def full_logits(
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
     """Largest difference, relative to the largest entry expected."""
-    return float((found - expected).abs().max() / expected.abs().max())
+    return ((found - expected).abs().max() / expected.abs().max()).item()

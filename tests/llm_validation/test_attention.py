@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from llm_validation.attention import NAME, attention, constant_prefix_attention
+from llm_validation.precision import TrueFloat64
 from tests.llm_validation.architectures import tiny
 from tests.llm_validation.full_forward import relative_error
 
@@ -48,9 +49,7 @@ def reference(query, key, value, mask, scale, softcap=None):
 @pytest.mark.parametrize("softcap", [None, 0.8])
 def test_equals_the_reference_with_its_gradients_to_the_new_tokens(parts, softcap):
     query, past, own = parts
-    # The package asks for float32 in the softmax as transformers does; float64 is the mode's work.
-    from llm_validation.precision import TrueFloat64
-
+    # As in transformers the softmax asks for float32; float64 is the mode's work.
     with TrueFloat64():
         found, weights = constant_prefix_attention(
             torch.nn.Identity(), query, *joined(past, own), causal(), scaling=0.3, softcap=softcap

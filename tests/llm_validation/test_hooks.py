@@ -92,32 +92,30 @@ def test_steering_adds_up_over_layers_and_contexts():
     assert relative_error(found, plain + 1.5 * torch.tensor(VECTOR)) < 1e-15
 
 
-def test_generated_tokens_are_steered_by_all_and_last_and_not_by_a_mask():
+@pytest.mark.parametrize(
+    ("positions", "steered"), [("all", True), ("last", True), ([False] * LENGTH, False)]
+)
+def test_generated_tokens_are_steered_by_all_and_last_and_not_by_a_mask(positions, steered):
     model = tiny("llama", torch.float32)
+    block = model.model.layers[1]
+    expected = torch.tensor(VECTOR).float() if steered else torch.zeros(WIDTH)
+    before: list[torch.Tensor] = []
+    lengths: list[int] = []
+
+    def remember(hidden: torch.Tensor) -> torch.Tensor:
+        before.append(hidden[0, -1])
+        return hidden
+
+    def compare(hidden: torch.Tensor) -> torch.Tensor:
+        lengths.append(hidden.shape[1])
+        assert torch.allclose(hidden[0, -1] - before[-1], expected, atol=1e-5), len(lengths)
+        return hidden
+
+    steering = steer(model, VECTOR, 1, 1.0, positions)
     options = {"max_new_tokens": 4, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
-    seen: list[tuple[int, float]] = []
-    shift = torch.tensor(VECTOR, dtype=torch.float32)
-    plain_block = model.model.layers[1]
-    for positions, touched in (("all", True), ("last", True), ([False] * LENGTH, False)):
-        seen.clear()
-
-        def before(hidden: torch.Tensor) -> torch.Tensor:
-            seen.append((hidden.shape[1], hidden.detach()[0, -1]))
-            return hidden
-
-        def after(hidden: torch.Tensor) -> torch.Tensor:
-            length, unsteered = seen.pop()
-            moved = hidden[0, -1] - unsteered
-            expected = shift if touched else torch.zeros(WIDTH)
-            assert torch.allclose(moved, expected, atol=1e-5), (positions, length)
-            lengths.append(length)
-            return hidden
-
-        lengths: list[int] = []
-        with edit_output(plain_block, before), steer(model, VECTOR, 1, 1.0, positions):
-            with edit_output(plain_block, after):
-                model.generate(prompt(), **options)
-        assert lengths == [LENGTH, 1, 1, 1]
+    with edit_output(block, remember), steering, edit_output(block, compare):
+        model.generate(prompt(), **options)
+    assert lengths == [LENGTH, 1, 1, 1]
 
 
 def test_gradients_run_through_steering():
@@ -137,9 +135,12 @@ def test_hooks_are_gone_after_an_exception():
     plain = model(input_ids=prompt()).logits
     with pytest.raises(KeyError), steer(model, VECTOR, 1, 1.0):
         raise KeyError
-    with pytest.raises(InvalidInput, match="mask covers 3 positions, the forward pass has 11"):
-        with steer(model, VECTOR, 1, 1.0, positions=[True] * 3):
-            model(input_ids=prompt())
+    sentence = "mask covers 3 positions, the forward pass has 11"
+    with (
+        pytest.raises(InvalidInput, match=sentence),
+        steer(model, VECTOR, 1, 1.0, positions=[True] * 3),
+    ):
+        model(input_ids=prompt())
     assert not hooks_of(model)
     assert torch.equal(model(input_ids=prompt()).logits, plain)
 
@@ -171,9 +172,9 @@ def test_a_tuple_keeps_its_other_entries():
 
 def test_a_block_of_another_shape_is_one_sentence():
     block = torch.nn.Identity()
-    with edit_output(block, lambda h: h):
-        with pytest.raises(InvalidInput, match=r"\(batch, T, d\), Identity returns \(4, 1, 2, 3\)"):
-            block(torch.ones(4, 1, 2, 3))
+    sentence = r"\(batch, T, d\), Identity returns \(4, 1, 2, 3\)"
+    with edit_output(block, lambda h: h), pytest.raises(InvalidInput, match=sentence):
+        block(torch.ones(4, 1, 2, 3))
 
 
 def test_an_edit_may_end_the_pass():
@@ -203,9 +204,8 @@ def test_an_edit_may_end_the_pass():
 def test_bad_steering_is_one_sentence_and_leaves_no_hook(change, sentence):
     model = tiny("llama")
     arguments = {"vector": VECTOR, "layer": 1, "alpha": 1.0, **change}
-    with pytest.raises(InvalidInput, match=sentence):
-        with steer(model, **arguments):
-            raise AssertionError("entered")
+    with pytest.raises(InvalidInput, match=sentence), steer(model, **arguments):
+        raise AssertionError("entered")
     assert not hooks_of(model)
 
 

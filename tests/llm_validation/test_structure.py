@@ -60,7 +60,7 @@ def test_models_that_are_no_decoders_are_refused():
     t5 = transformers.T5ForConditionalGeneration(transformers.T5Config(**small))
     with pytest.raises(InvalidInput, match="is an encoder-decoder, expected a decoder-only"):
         decoder_of(t5)
-    with pytest.raises(InvalidInput, match="no linear head .*; load it with AutoModelForCausalLM"):
+    with pytest.raises(InvalidInput, match=r"no linear head .*; load it with AutoModelForCausalLM"):
         decoder_of(tiny("gpt2", torch.float32).transformer)
     with pytest.raises(InvalidInput, match="got str; call load_model"):
         decoder_of("gpt2")

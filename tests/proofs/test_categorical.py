@@ -17,7 +17,7 @@ def test_divergence_is_kullback_and_leiblers_and_keeps_its_digits_when_small():
     assert divergence(p, q) == pytest.approx(np.sum(p * np.log(p / q)))
     # Two outcomes of 1/2 moved by e: KL = -log(1 - 4e^2)/2 = 2e^2 = 2e-16, the rounding of 1.
     half, moved = np.array([0.5, 0.5]), np.array([0.5 + 1e-8, 0.5 - 1e-8])
-    assert divergence(half, moved) == pytest.approx(2e-16, rel=1e-6)
+    assert divergence(half, moved) == pytest.approx(2e-16, rel=1e-6, abs=0)
 
 
 def test_pulled_back_metric_is_the_covariance_of_slopes_and_exactly_symmetric():

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proofs.fibres import fibre_dimension, fibre_displacements
+from proofs.fibres import complex_step_jacobian, fibre_dimension, fibre_displacements
 
 
 def sphere(h: np.ndarray) -> np.ndarray:
@@ -40,16 +40,18 @@ def test_members_have_the_outputs_of_v_and_lie_off_the_tangent_plane() -> None:
 
 
 def test_starts_that_find_no_member_are_left_out() -> None:
-    """(h^2, h) at v = 0: the only member is v, and every start is drawn to it."""
+    """(h(h - 2), h/10) comes near (0, 0) again at h = 2: a least-squares minimum, no member."""
 
+    def returning(h: np.ndarray) -> np.ndarray:
+        return np.concatenate([h * (h - 2), h / 10])
+
+    members = fibre_displacements(returning, np.zeros(1), 2.5, np.random.default_rng(3))
+    np.testing.assert_allclose(members, [[0.0]], atol=1e-14)
+
+
+def test_the_complex_step_is_exact() -> None:
     def observe(h: np.ndarray) -> np.ndarray:
-        return np.concatenate([h**2, h])
+        return np.concatenate([h[:1] * h[1:], np.sin(h[:1])])
 
-    members = fibre_displacements(observe, np.zeros(1), 0.1, np.random.default_rng(3))
-    np.testing.assert_allclose(members, 0, atol=1e-15)
-
-    def two_wells(h: np.ndarray) -> np.ndarray:
-        return np.concatenate([(h**2 - 1) ** 2, h - 1])  # a least-squares stationary point too
-
-    members = fibre_displacements(two_wells, np.ones(1), 2.5, np.random.default_rng(3))
-    np.testing.assert_allclose(two_wells((1 + members).T), 0, atol=1e-12)
+    found = complex_step_jacobian(observe, np.array([0.3, -2.0]))
+    np.testing.assert_allclose(found, [[-2.0, 0.3], [np.cos(0.3), 0.0]], rtol=1e-15)

@@ -81,5 +81,7 @@ def test_effects_of_v_plus_u_scatter_about_one_and_of_u_alone_about_zero():
     instance = sample(np.random.default_rng(5))
     beside = instance.length * instance.directions[:2000]
     alone, together = instance.effect(beside), instance.effect(instance.vector + beside)
+    unsteered_and_steered = instance.effect(np.vstack([0 * instance.vector, instance.vector]))
+    assert unsteered_and_steered == pytest.approx([0, 1], abs=1e-12)
     assert together == pytest.approx(1 + alone)
     assert abs(alone.mean()) < 5 * alone.std() / np.sqrt(alone.size)

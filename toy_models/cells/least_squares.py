@@ -58,7 +58,9 @@ def recover(
         # Rows by reverse mode: torch's forward mode is several times slower on such small maps.
         jacobian = operator.rmatmat(np.eye(len(target))).T
         missing = target - operator.output
-        rounding = np.finfo(np.float64).eps * len(jacobian) * float(operator.output.norm())
+        # Both terms of the response are rounded at their own size, often larger than the sum.
+        size = float(operator.output.norm() + np.linalg.norm(jacobian) * vector.norm())
+        rounding = np.finfo(np.float64).eps * len(jacobian) * size
         fitted = LeastSquaresRecovery(response_error=rounding)
         fitted.fit(jacobian, missing.numpy() + jacobian @ vector.numpy())
         unseen = fitted.kernel_ @ (fitted.kernel_.T @ vector.numpy())

