@@ -128,7 +128,7 @@ def _identities() -> Iterator[Identity]:
     yield Identity(claim, generic_stack_rank((60, 64, 40, 25), 3, rng), 60)
     for p in (2, 3, 5):
         singular = sum((a * d - b * c) % p == 0 for a, b, c, d in product(range(p), repeat=4))
-        claim = f"weights of {p} levels: singular 2 x 2 of {p**4} modulo {p}"
+        claim = f"quantised to {p} levels: p^3 + p^2 - p of the {p**4} 2 x 2 matrices modulo {p} singular"
         yield Identity(claim, singular, p**3 + p**2 - p)
 
 
@@ -359,7 +359,7 @@ THEOREM = Theorem(
         "linear layer or symmetry shared by all prompts, or at a tolerance (N7). With logits of "
         "m >= d outputs, or N >= d/m prompts, and none of these, the generic class is a point."
     ),
-    depends_on=("N1",),
+    depends_on=("N1", "N7"),
 )
 
 if __name__ == "__main__":

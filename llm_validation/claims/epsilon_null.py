@@ -157,10 +157,12 @@ def _verdict(
     prediction = arm.prediction
     if prediction.arm == "null":
         return at_most(value, EPSILON, "nats")
+    judged = prediction.alpha <= FIRST_ORDER_STRENGTH
     if prediction.value < ABOVE_FLOOR * floor:
-        return Outcome.INCONCLUSIVE, f"predicted below {ABOVE_FLOOR:g} x rounding floor {floor:.1g}"
+        reason = f"predicted below {ABOVE_FLOOR:g} x rounding floor {floor:.1g}"
+        return (Outcome.INCONCLUSIVE if judged else None), reason
     log_ratio = cluster_bootstrap(
         lambda k, q: np.log(k.mean(axis=1) / q.mean(axis=1)), [measured, arm.predicted], rng=rng
     )
     outcome, reason = within_band(log_ratio)
-    return (outcome if prediction.alpha <= FIRST_ORDER_STRENGTH else None), reason
+    return (outcome if judged else None), reason

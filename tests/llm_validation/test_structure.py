@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 import transformers
@@ -34,6 +36,12 @@ def test_context_is_known_or_absent():
 def test_norm_kind_survives_half_precision():
     for name, kind in (("gpt2", "layer"), ("llama", "rms")):
         assert norm_kind(decoder_of(tiny(name, torch.bfloat16))) == kind
+
+
+def test_the_norm_before_the_head_decides_and_not_those_in_the_blocks():
+    model = copy.deepcopy(tiny("llama", torch.float32))
+    model.model.norm = torch.nn.LayerNorm(WIDTH)
+    assert norm_kind(decoder_of(model)) == "layer"
 
 
 def test_layers_count_from_either_end():
