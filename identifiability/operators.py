@@ -66,7 +66,7 @@ class JacobianOperator(LinearOperator):
     ) -> None:
         self.function, self.state = function, _checked_state(state)
         self.strength, self.chunk_size = strength, chunk_size
-        self.output, self._pullback = torch.func.vjp(function, self.state)
+        self.output, self._pullback = torch.func.vjp(function, self.state)[:2]
         if self.output.ndim != 1:
             found = tuple(self.output.shape)
             raise InvalidInput(f"function must map (d,) to (m,), it returned {found}; flatten it")

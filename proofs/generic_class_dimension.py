@@ -12,7 +12,8 @@ v, which is v plus the kernel of the stacked Jacobians, has dimension
 So a linear layer that all prompts share keeps d - q dimensions hidden for all weights and any
 number of prompts; a narrow layer behind a non-linearity bounds each prompt only; and with neither
 (q >= d, w >= m) the class is max(0, d - Nm): a point from N = d/m prompts on. Where the outputs are
-softmax logits of which only the probabilities are seen, m - 1 stands for m.
+softmax logits of which only the probabilities are seen, m - 1 stands for m: what is seen are
+differences of logits, and differences of the rows of K are as free as its rows.
 
 The symbolic part covers every size and every such phi. Minors of the stack are analytic in weights
 and states, and an analytic function that is non-zero once is non-zero almost everywhere (Mityagin
@@ -128,7 +129,7 @@ def _identities() -> Iterator[Identity]:
     yield Identity(claim, generic_stack_rank((60, 64, 40, 25), 3, rng), 60)
     for p in (2, 3, 5):
         singular = sum((a * d - b * c) % p == 0 for a, b, c, d in product(range(p), repeat=4))
-        claim = f"quantised to {p} levels: p^3 + p^2 - p of the {p**4} 2 x 2 matrices modulo {p} singular"
+        claim = f"quantised: p^3 + p^2 - p of the {p**4} 2 x 2 matrices modulo {p} are singular"
         yield Identity(claim, singular, p**3 + p**2 - p)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import Any
 
 from identifiability.progress import Advance, silent
@@ -24,9 +25,12 @@ def run(
     advance(0, len(identifiers), "theorems")
     jobs = (delayed(check_by_id)(identifier, seed) for identifier in identifiers)
     entries = []
-    for entry in Parallel(n_jobs=workers, return_as="generator")(jobs):
-        entries.append(entry)
-        advance(len(entries), len(identifiers), f"theorem {entry['id']}")
+    with warnings.catch_warnings():
+        # loky replaces a worker whose memory grew, as it does when torch is imported, and says so.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+        for entry in Parallel(n_jobs=workers, return_as="generator")(jobs):
+            entries.append(entry)
+            advance(len(entries), len(identifiers), f"theorem {entry['id']}")
     return {
         "version": version(),
         "schema": SCHEMA,

@@ -91,10 +91,13 @@ class LeastSquaresRecovery(BaseEstimator):
         self._check_parameters()
         self.n_features_in_ = matrix.shape[1]
         spectrum = Spectrum.of(matrix, error=self.jacobian_error, metric=False)
-        gap = _gap(spectrum, self.accuracy)
+        bound = _relative_error(spectrum)
+        gap = _gap(bound, self.accuracy)
         full_rank = _full_rank(spectrum, decided=bool(gap.holds))
         self.vector_ = _minimum_norm(matrix, values, spectrum)
-        consistent = _consistency(matrix, values, self.vector_, spectrum, self.response_error)
+        consistent = _consistency(
+            matrix, values, self.vector_, spectrum, bound, self.response_error
+        )
         self.kernel_ = spectrum.null_space
         self.conditions_ = [gap, full_rank, consistent]
         self.report_ = class_report(
@@ -122,15 +125,20 @@ class LeastSquaresRecovery(BaseEstimator):
                 )
 
 
-def _gap(spectrum: Spectrum, accuracy: float) -> Condition:
+def _relative_error(spectrum: Spectrum) -> float:
+    """Bound on the relative error of the row-space part that an error of J can cause."""
     floor, slack = spectrum.resolution, spectrum.gap - spectrum.resolution
-    # With no error at all (J = 0) nothing is lost; with the gap below the floor, everything may be.
-    bound = 0.0 if floor == 0 else 2 * floor / slack if slack > 0 else np.inf
+    if floor == 0:
+        return 0.0  # only J = 0, which has no row space to get wrong
+    return float(2 * floor / slack) if slack > 0 else np.inf
+
+
+def _gap(bound: float, accuracy: float) -> Condition:
     return Condition(
         "gap",
         "the smallest singular value counted stands above the noise floor",
-        holds=bool(bound <= accuracy),
-        statistic=float(bound),
+        holds=bound <= accuracy,
+        statistic=bound,
         threshold=accuracy,
         reason=(
             "an error E of J turns row space and solution by at most ||E||/(gap - ||E||) each "
@@ -152,7 +160,11 @@ def _full_rank(spectrum: Spectrum, *, decided: bool) -> Condition:
 
 
 def _minimum_norm(matrix: np.ndarray, values: np.ndarray, spectrum: Spectrum) -> np.ndarray:
-    """Least squares inside the row space; through QR, since normal equations halve the digits."""
+    """Least squares inside the row space.
+
+    By QR and not by dividing by squared singular values: J times the basis has orthogonal columns
+    only to rounding, which the square of the condition number would amplify.
+    """
     basis = spectrum.row_space
     orthonormal, triangle = np.linalg.qr(matrix @ basis)
     return basis @ np.linalg.solve(triangle, orthonormal.T @ values)
@@ -163,13 +175,20 @@ def _consistency(
     values: np.ndarray,
     vector: np.ndarray,
     spectrum: Spectrum,
+    relative_error: float,
     response_error: float,
 ) -> Condition:
-    """Distance of the response from col(J), against what the errors and rounding allow."""
+    """Distance of the response from col(J), against what the errors and rounding allow.
+
+    An exact Ja leaves a residual of at most ||E a||, and the estimate is shorter than a by at most
+    ``relative_error`` of a's norm.
+    """
     size = float(np.linalg.norm(values))
     residual = float(np.linalg.norm(values - matrix @ vector))
+    decidable = relative_error < 1
+    longest = np.linalg.norm(vector) / (1 - relative_error) if decidable else np.inf
     rounding = max(matrix.shape) * np.finfo(np.float64).eps * size
-    allowed = float(response_error + spectrum.resolution * np.linalg.norm(vector) + rounding)
+    allowed = float(response_error + spectrum.resolution * longest + rounding)
     if spectrum.rank() == len(matrix):
         reason = "rank J = M: every response lies in col(J), so nothing is tested here"
     else:
@@ -177,7 +196,7 @@ def _consistency(
     return Condition(
         "consistent response",
         "the response lies in col(J), relative to its norm",
-        holds=bool(residual <= allowed),
+        holds=residual <= allowed if decidable else None,
         statistic=residual / size if size > 0 else 0.0,
         threshold=allowed / size if size > 0 else 0.0,
         reason=reason,
