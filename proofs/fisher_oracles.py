@@ -126,12 +126,13 @@ def best_estimator(i: SampledReadouts, w: np.ndarray) -> tuple[float, float]:
     """Least distance of the gradient of an estimator's mean from w, and least variance there.
 
     Over every function T of one draw for each prompt, with mean 0 at this v without loss. Written
-    as T = S/sqrt(P), the variance is |S|^2; of all best S, least squares returns the shortest.
+    as T = S/sqrt(P), the variance is |S|^2, and of all best S the shortest is taken.
     """
     root = np.sqrt(i.law(i.origin))
     rows = i.law_gradient() / root
-    # Zeros of the Fisher information come out near 1e-16 of the largest, others above 1e-4.
-    S = np.linalg.lstsq(rows, w, rcond=1e-9)[0]
+    left, size, right = np.linalg.svd(rows, full_matrices=False)
+    seen = size > 1e-9  # logits are of order 1: exact zeros come out near 1e-16, others above 1e-4
+    S = right[seen].T @ ((left[:, seen].T @ w) / size[seen])
     return float(np.linalg.norm(rows @ S - w)), float(S @ S)
 
 

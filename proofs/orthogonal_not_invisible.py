@@ -26,6 +26,7 @@ from functools import cached_property
 import numpy as np
 
 import identifiability
+from identifiability.visibility import expected_ratio, mean_seen, variance_seen, visibility_ratio
 from proofs.categorical import divergence, pulled_back_metric, softmax
 from proofs.theorem import (
     Assumption,
@@ -36,7 +37,6 @@ from proofs.theorem import (
     SymbolicProof,
     Theorem,
 )
-from proofs.visibility import expected_ratio, mean_seen, variance_seen, visibility_ratio
 
 DRAWS = 20_000
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from identifiability.statistics import cluster_bootstrap
+from identifiability.visibility import mean_seen
 from llm_validation.claims.claim import (
     FIRST_ORDER_STRENGTH,
     LOG_BAND,
@@ -38,13 +39,12 @@ class Arm:
 def predict(setting: Setting, directions: int) -> list[Arm]:
     """State rho for each trait, from prompts on which nothing is measured."""
     metrics = np.concatenate([setting.choosing_metrics, setting.predicting_metrics])
-    traces = np.trace(metrics, axis1=1, axis2=2)
     arms = []
     for index, (trait, extracted) in enumerate(setting.vectors.items()):
         vector = extracted.vector
         norm = np.linalg.norm(vector)
-        along = np.einsum("i,nij,j->n", vector / norm, metrics, vector / norm)
-        information = np.stack([(traces - along) / (vector.size - 1), along], axis=1)
+        unit = vector / norm
+        information = np.array([(mean_seen(G, unit), unit @ G @ unit) for G in metrics])
         rng = np.random.default_rng([setting.seed, 5])
         rho = cluster_bootstrap(_ratio, [information], rng=rng)
         # Nothing was chosen by looking at G, so choosing and predicting prompts serve alike.

@@ -131,7 +131,7 @@ def test_kl_is_the_definition_and_its_quadratic_part_is_the_fisher_metric():
     for size in (0.2, 0.1, 0.05, 0.025):
         found = continuation.kl(size * direction)
         q = torch.softmax(continuation(state + size * torch.tensor(direction)), -1).numpy()
-        assert found == pytest.approx(np.sum(p * np.log(p / q)), rel=1e-8)
+        assert found == pytest.approx(np.sum(p * np.log(p / q)), rel=1e-8, abs=0)
         errors.append(abs(found - size**2 * quadratic))
     slopes = np.diff(np.log(errors)) / np.log(0.5)
     # The remainder is of third order; the fourth-order term bends the slope by a few percent.
@@ -145,7 +145,7 @@ def test_kl_stays_accurate_far_below_the_rounding_of_the_normalisers():
     quadratic = direction @ continuation.fisher() @ direction / 2
     # 1e-7 of a unit moves log-probabilities by 1e-8, the KL by 1e-16: sum p log(p/q) is noise here.
     found = continuation.kl(1e-7 * direction)
-    assert found == pytest.approx(1e-14 * quadratic, rel=1e-4)
+    assert found == pytest.approx(1e-14 * quadratic, rel=1e-4, abs=0)
 
 
 def test_kl_takes_batches_a_base_and_zero():
@@ -156,7 +156,7 @@ def test_kl_takes_batches_a_base_and_zero():
     assert found.shape == (2, 3) and found.dtype == np.float64
     p = torch.log_softmax(continuation(base), -1)
     q = torch.log_softmax(continuation(base + deltas[1, 2]), -1)
-    assert found[1, 2] == pytest.approx(float((p.exp() * (p - q)).sum()), rel=1e-10)
+    assert found[1, 2] == pytest.approx(float((p.exp() * (p - q)).sum()), rel=1e-10, abs=0)
     assert continuation.kl(np.zeros(WIDTH)) == 0
     assert (found > 0).all()
 
@@ -168,7 +168,7 @@ def test_real_model_fisher_predicts_a_small_divergence(smollm, smollm_ids):
     deltas *= 1.0 / np.linalg.norm(deltas, axis=1, keepdims=True)
     predicted = np.einsum("ki,ij,kj->k", deltas, metric, deltas) / 2
     # At length 1 (‖h‖ is about 120) the third-order part measured elsewhere is a few percent.
-    assert continuation.kl(deltas) == pytest.approx(predicted, rel=0.1)
+    assert continuation.kl(deltas) == pytest.approx(predicted, rel=0.1, abs=0)
 
 
 def test_core_operators_run_through_a_continuation():

@@ -11,7 +11,7 @@ import transformers
 from identifiability.errors import InvalidInput
 from llm_validation.attention import NAME
 from llm_validation.structure import decoder_of
-from llm_validation.suffix import Suffix
+from llm_validation.suffix import Suffix, _batch_of_one
 from tests.llm_validation.architectures import BLOCKS, WIDTH, prompt, tiny
 
 
@@ -41,6 +41,13 @@ def test_blocks_before_the_layer_run_one_row_where_that_is_enough():
 @pytest.mark.parametrize("name", ["bloom", "falcon_alibi"])
 def test_a_bias_laid_out_by_the_batch_makes_every_block_run_all_rows(name):
     assert blocks_run_on(tiny(name), 5, 1) == [5] * BLOCKS
+
+
+def test_one_row_is_enough_if_all_that_blocks_receive_broadcasts():
+    fits = [torch.ones(1, 1, 3, 4), (torch.ones(1, 3, 2), torch.ones(1, 3, 2)), torch.ones(3), None]
+    assert _batch_of_one(fits)
+    assert not _batch_of_one([*fits, torch.ones(4, 1, 3)])
+    assert not _batch_of_one([*fits, [None, (torch.ones(2, 3),)]])
 
 
 def test_the_prefix_runs_once():

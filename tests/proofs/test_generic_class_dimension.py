@@ -1,4 +1,4 @@
-"""N3 beyond its own check: real networks, every part of the formula, and identities that can fail."""
+"""N3 beyond its own check: real networks, each part of the formula, identities that can fail."""
 
 from dataclasses import replace
 

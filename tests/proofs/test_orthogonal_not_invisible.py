@@ -5,8 +5,8 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
+from identifiability.visibility import expected_ratio, mean_seen, variance_seen, visibility_ratio
 from proofs.orthogonal_not_invisible import sample
-from proofs.visibility import expected_ratio, mean_seen, variance_seen, visibility_ratio
 
 
 def _sphere_rule(k):
