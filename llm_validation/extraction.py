@@ -90,6 +90,12 @@ def extract_vector(
         raise unknown("method", method, METHODS)
     if not pairs:
         raise InvalidInput("pairs must hold at least one contrastive pair, got none")
+    for pair in pairs:
+        if not isinstance(pair, ContrastivePair):
+            raise InvalidInput(
+                "pairs must be ContrastivePair(context, positive, negative), got "
+                f"{type(pair).__name__}; take load_trait(name).pairs"
+            )
     index = decoder_of(model).layer_index(layer)
     positive, negative = (
         np.stack([_last_state(model, prompt, index) for prompt in prompts])

@@ -53,6 +53,10 @@ def test_swapping_the_sides_flips_the_sign(smollm):
     ("change", "sentence"),
     [
         ({"pairs": []}, "at least one contrastive pair, got none"),
+        (
+            {"pairs": [{"positive": "a", "negative": "b"}]},
+            "must be ContrastivePair.* got dict; take",
+        ),
         ({"method": "means"}, "unknown method 'means'; did you mean 'mean'?"),
         ({"layer": 30}, "layer must be between -30 and 29"),
         ({"pairs": [ContrastivePair("c", "", "b")]}, "prompt must be some text, got ''"),

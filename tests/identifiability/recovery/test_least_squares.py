@@ -155,6 +155,15 @@ def test_inconsistent_responses_are_reported_and_decide_nothing():
     assert _named(stated)["consistent response"].holds
 
 
+def test_consistency_allows_for_an_estimate_shorter_than_the_truth():
+    """An error of J across col(J) shrinks the estimate, and with it ||E|| ||estimate||."""
+    recovery = LeastSquaresRecovery(jacobian_error=0.04, accuracy=0.1)
+    fitted = recovery.fit([[1.0], [0.04]], [1.0, 0.0])  # exact J = (1, 0)
+    condition = _named(fitted)["consistent response"]
+    assert condition.holds
+    assert condition.statistic > 0.04 * fitted.vector_[0]
+
+
 def test_a_response_error_moves_the_estimate_by_at_most_itself_over_the_last_value():
     jacobian, _, vector, seen = _system(2, 8, 4, 3)
     smallest = np.linalg.svd(jacobian, compute_uv=False)[2]
