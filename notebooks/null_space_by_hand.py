@@ -30,8 +30,8 @@ print(seen.report)
 print("rank over the rationals:", int(exact_rank(J)))
 
 # %% [markdown]
-# The kernel can be read off by hand: $J n = 0$ for $n = (1, 1, -1)$, up to a factor. Check that the
-# basis the package found is that direction, and split $v$.
+# The kernel can be read off by hand: $J n = 0$ for $n = (1, 1, -1)$, up to a factor. Check that
+# the basis the package found is that direction, and split $v$.
 
 # %%
 n = np.array([1, 1, -1]) / np.sqrt(3)
@@ -59,8 +59,9 @@ for alpha in (strength, -3.0, 100.0):
 print(f"cosine between v and the witness: {witness.cosine:+.3f}")
 
 # %% [markdown]
-# **How far can it go?** Along the line $a + t\,n$ the cosine to $v$ sinks towards $-\|b\|/\|v\|$ and
-# never reaches it: a null space makes the class unbounded in length, not in angle.
+# **How far can it go?** Along the line $a + t\,n$ the cosine to $v$ sinks towards
+# $-\|b\|/\|v\|$ and never reaches it: a null space makes the class unbounded in length, not in
+# angle.
 
 # %%
 t = np.linspace(-12, 12, 600)
@@ -93,8 +94,8 @@ print("Jacobian at 0 applied to e2: 0; outputs for e1 and e1 + e2:", bent(e1), b
 assert bent(e1)[0] != bent(e1 + e2)[0]
 
 # %% [markdown]
-# **What mends it.** One more observation whose row leaves the kernel (a *repair*) and the class is a
-# single point.
+# **What mends it.** One more observation whose row leaves the kernel (a *repair*) and the class is
+# a single point.
 
 # %%
 repaired = EquivalenceClass(np.vstack([J, [0, 0, 1]]), v, affine=True)

@@ -23,6 +23,7 @@ all. An invariant subspace of a Phi with different eigenvalues is spanned by eig
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 
@@ -179,7 +180,7 @@ def _resurfacing(i: LayeredReads) -> float:
     _, singular, right = np.linalg.svd(i.transports[0].astype(float))
     lost = right[int(np.sum(singular > 1e-9 * singular.max())) :].T
     changes = [np.abs(h).max(initial=0.0) for h in i.states(lost)[1:]]
-    scale = np.prod([max(1.0, np.linalg.norm(t, 2)) for t in i.transports])
+    scale = prod(max(1.0, float(np.linalg.norm(t, 2))) for t in i.transports)
     return float(max(changes) / scale)
 
 

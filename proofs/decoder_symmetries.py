@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from toy_models.decoder import Decoder, Norm
 
 SHIFTS = (1e-3, 1.0, -30.0, 100.0)  # amplitudes c of c 1, against states of size 1
-TINY = {"width": 6, "heads": 2, "layers": 2, "vocabulary": 12, "length": 3}
+TINY: dict[str, Any] = {"width": 6, "heads": 2, "layers": 2, "vocabulary": 12, "length": 3}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +84,12 @@ def norms(decoder: Decoder) -> list[Norm]:
     """All that read the stream or normalise it."""
     found = [n for block in decoder.blocks for n in (block.attention_norm, block.mlp_norm)]
     return found if decoder.final_norm is None else [*found, decoder.final_norm]
+
+
+def _final_norm(decoder: Decoder) -> Norm:
+    if decoder.final_norm is None:
+        raise ValueError("this symmetry is that of a final norm; pass a decoder that has one")
+    return decoder.final_norm
 
 
 def _steered(planted: PlantedInDecoder, prompt: int, strength: float | None = None) -> torch.Tensor:
@@ -190,7 +196,7 @@ def epsilon_error(
     """
     import torch
 
-    norm = replace(i.radial.decoder.final_norm, epsilon=epsilon)
+    norm = replace(_final_norm(i.radial.decoder), epsilon=epsilon)
     decoder = replace(i.radial.decoder, final_norm=norm)
     last = torch.from_numpy(i.last)
     centred = last - last.mean() if norm.kind == "layer" else last
@@ -223,7 +229,7 @@ def _steered_logits(decoder: Decoder, tokens: torch.Tensor, vector: torch.Tensor
 
 
 def planted_decoder(
-    rng: np.random.Generator, norm: Literal["layer", "rms"], **choices: object
+    rng: np.random.Generator, norm: Literal["layer", "rms"], **choices: Any
 ) -> PlantedInDecoder:
     from toy_models import TransformerBlocks
 
@@ -237,11 +243,9 @@ def with_shift_in_reach(planted: PlantedInDecoder, rng: np.random.Generator) -> 
 
     from toy_models.blocks import plant
 
-    decoder, state = planted.decoder, _steered(planted, 0)
-    last = planted.last_state(0, state)
-    _, reached = torch.func.jvp(
-        decoder.final_norm, (last,), (torch.from_numpy(rng.standard_normal(planted.width)),)
-    )
+    decoder, last = planted.decoder, planted.last_state(0, _steered(planted, 0))
+    direction = torch.from_numpy(rng.standard_normal(planted.width))
+    reached = torch.func.jvp(_final_norm(decoder), (last,), (direction,))[1]
     W = decoder.unembedding.matrix
     W = W + torch.outer(1 - W @ reached, reached) / (reached @ reached)
     decoder = replace(decoder, unembedding=replace(decoder.unembedding, matrix=W))

@@ -97,7 +97,7 @@ def subspace_error(i: SampledReadouts, extra: int = 0) -> float:
     return max(0.0, inside, *(1 - largest(basis) for basis in turned))
 
 
-def testing_error(i: SampledReadouts, of_sum: float = 0.5, of_worst: float = 0.25) -> float:
+def decision_error(i: SampledReadouts, of_sum: float = 0.5, of_worst: float = 0.25) -> float:
     """How far the best test, over all outcomes of one draw for each prompt, beats the bounds."""
     beaten = 0.0
     for delta in (t * u for u in directions(i, 3) for t in (0.1, 0.3, 1.0)):

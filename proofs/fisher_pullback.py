@@ -16,7 +16,8 @@ Let F_x be C^3 near h = h_x + alpha v for N prompts, p_x = softmax F_x, J_x = F_
 4. From n independent draws, evenly over the prompts, at mean divergence KL (either way round), the
    errors of a test between two states sum to at least exp(-n KL)/2 and the larger is at least
    exp(-n KL)/4. So a sum <= eta needs n KL >= log(1/(2 eta)), and both <= eta needs n KL >=
-   log(1/(4 eta)) (Bretagnolle--Huber); neither is enough.
+   log(1/(4 eta)) (Bretagnolle--Huber). Neither is enough, and neither is the best constant: with
+   Vajda's bound of 1970, 2/e stands for the 1/2 of the sum.
 5. From n such draws, the mean of an estimator can have the gradient w in v iff w is in range G. Its
    variance is then at least w^T G^+ w/(n alpha^2), which some function of the draws attains at this
    v. So w^T v has no unbiased estimator around v unless w is in range G, not even where it is
@@ -42,12 +43,12 @@ import numpy as np
 import identifiability
 from proofs.fisher_oracles import (
     count_error,
+    decision_error,
     directions,
     kernel_error,
     order_error,
     range_error,
     subspace_error,
-    testing_error,
     third_order_error,
     variance_error,
 )
@@ -248,7 +249,7 @@ CONCLUSIONS = (
     Conclusion(
         "errors of tests",
         "errors sum to at least exp(-n KL)/2, and the larger is at least exp(-n KL)/4",
-        testing_error,
+        decision_error,
         tolerance=1e-12,
         because="rounding of sums over up to 4^5 outcomes",
         broken_above=0.01,
@@ -374,7 +375,7 @@ FALSE_VARIANTS = (
     FalseVariant(
         "a sum of errors eta needs n KL >= log(1/eta)",
         instead_of="errors of tests",
-        discrepancy=lambda i: testing_error(i, of_sum=1.0),
+        discrepancy=lambda i: decision_error(i, of_sum=1.0),
     ),
     FalseVariant(
         "the least variance is w^T G^+ w/(n |alpha|)",

@@ -29,6 +29,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 
@@ -133,11 +134,11 @@ def _identities() -> Iterator[Identity]:
         yield Identity(claim, singular, p**3 + p**2 - p)
 
 
-def _witness(units: int, k: int, s: object, t: object) -> object:
+def _witness(units: int, k: int, s: Any, t: Any) -> Any:
     """(units, units) rows of [B diag(slopes_1); B diag(slopes_2); ...] in the witness network."""
     import sympy as sp
 
-    def entry(row: int, unit: int) -> object:
+    def entry(row: int, unit: int) -> Any:
         read = row % k == unit % k  # B = [I_k I_k ...]
         return (s if row // k == unit // k else t) if read else 0
 

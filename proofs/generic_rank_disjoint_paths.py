@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 
@@ -135,12 +136,12 @@ def _identities() -> Iterator[Identity]:
     yield Identity("which is 0 at Phi = I with the same read, for every read", repeated, 0)
 
 
-def _stack_of(transports: Sequence[Pattern], reads: Sequence[Pattern], weight: dict) -> object:
+def _stack_of(transports: Sequence[Pattern], reads: Sequence[Pattern], weight: dict) -> Any:
     """O over symbols, one for each edge."""
     import sympy as sp
 
-    def matrix(pattern: Pattern, kind: str, layer: int, above: int) -> object:
-        def entry(j: int, i: int) -> object:
+    def matrix(pattern: Pattern, kind: str, layer: int, above: int) -> Any:
+        def entry(j: int, i: int) -> Any:
             return weight.get((("state", layer, i), (kind, above, j)), 0)
 
         return sp.Matrix(*pattern.shape, entry)

@@ -151,7 +151,7 @@ class SampledReadouts:
     def law_gradient(self) -> np.ndarray:
         """(d, m^N) derivative of the law with respect to v, by complex steps: no cancellation."""
         step = 1e-30
-        turned = [self.law(1j * step * axis).imag / step for axis in np.eye(self.width)]
+        turned = [np.imag(self.law(1j * step * axis)) / step for axis in np.eye(self.width)]
         return self.strength * np.array(turned)
 
     def divergence(self, delta: np.ndarray, reverse: bool = False) -> float:

@@ -194,9 +194,9 @@ def _supports(columns: int, size: int) -> np.ndarray:
 def _two_explanations(i: SparseSteering) -> np.ndarray:
     """(n, 2, K): pairs of k-sparse codes with the same y, the halves of kernel vectors of JD."""
     kernel = i.kernel_vectors
-    kernel = kernel[np.count_nonzero(kernel, axis=1) <= 2 * i.sparsity]
     first_half = np.cumsum(kernel != 0, axis=1) <= i.sparsity
     pairs = np.stack([kernel * first_half, -kernel * ~first_half], axis=1)
+    pairs = pairs[(np.count_nonzero(pairs, axis=2) <= i.sparsity).all(axis=1)]
     responses = pairs @ i.seen.T
     scale = np.abs(i.seen).max()
     if not np.allclose(responses[:, 0], responses[:, 1], rtol=0, atol=1e-9 * scale):
@@ -453,6 +453,7 @@ THEOREM = Theorem(
         "a gauge (N6d) that turns it. With spark D <= 2k it may bring back v and not z."
     ),
     depends_on=("N1",),
+    instances=30,
 )
 
 if __name__ == "__main__":

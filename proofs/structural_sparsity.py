@@ -53,7 +53,7 @@ class RivalMixings:
 
     @property
     def pattern(self) -> Pattern:
-        return self.jacobians.any(axis=0)
+        return np.any(self.jacobians != 0, axis=0)
 
     @cached_property
     def rival_pattern(self) -> Pattern:
@@ -68,7 +68,7 @@ def _support(stack: np.ndarray) -> Pattern:
 
 def containments(pattern: Pattern) -> np.ndarray:
     """(n, n) bool: whether rows(j) lies in rows(k)."""
-    return ~(pattern[:, :, None] & ~pattern[:, None, :]).any(axis=0)
+    return np.logical_not(np.any(pattern[:, :, None] & ~pattern[:, None, :], axis=0))
 
 
 def criterion(pattern: Pattern) -> bool:
@@ -337,7 +337,7 @@ def _sampled(pattern: Pattern, points: int) -> Callable[[np.random.Generator], R
 
 
 def _has_pure_outputs(pattern: Pattern) -> bool:
-    return all((pattern[pattern.sum(axis=1) == 1]).any(axis=0))
+    return bool(pattern[pattern.sum(axis=1) == 1].any(axis=0).all())
 
 
 FALSE_VARIANTS = (

@@ -128,7 +128,7 @@ ASSUMPTIONS = (
 def _identities() -> Iterator[Identity]:
     import sympy as sp
 
-    c, eps, s = sp.symbols("c epsilon s", positive=True)
+    c, (eps, s) = sp.symbols("c", real=True), sp.symbols("epsilon s", positive=True)
     z = sp.symbols("z:3", real=True)
     moved, still = (sp.exp(z[0] + x) / sum(sp.exp(w + x) for w in z) for x in (c, 0))
     yield Identity("(a) softmax(z + c 1) = softmax(z)", moved, still)

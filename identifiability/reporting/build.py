@@ -74,8 +74,8 @@ def _figures(results: dict[str, Any]) -> list[dict[str, Any]]:
     drawn = [
         (
             partial(figures.predicted_against_measured, claims=llm["claims"]),
-            "Directions from each tenth of the Fisher spectrum, norm-matched to v and orthogonal to "
-            "it. The prediction uses other prompts than the measurement; bars are 95 % intervals "
+            "Directions from each tenth of the Fisher spectrum, norm-matched to v and orthogonal "
+            "to it. The prediction uses other prompts than the measurement; bars are 95 % intervals "
             "over prompts.",
         ),
         (
@@ -91,8 +91,8 @@ def _figures(results: dict[str, Any]) -> list[dict[str, Any]]:
         *(
             (
                 partial(figures.strength_sweep, sweeps=llm["sweeps"], trait=trait),
-                f"Up to strength 0.5 the prediction is judged (grey: within a factor of two); beyond, "
-                f"the picture shows where it stops holding for {trait}.",
+                "Up to strength 0.5 the prediction is judged (grey: within a factor of two); "
+                f"beyond, the picture shows whether it still holds for {trait}.",
             )
             for trait in traits
         ),

@@ -86,8 +86,12 @@ def strength_sweep(axes: Axes, sweeps: list[dict[str, Any]], trait: str) -> None
         yscale="log",
         xlabel="strength α (judged up to 0.5)",
         ylabel="measured / predicted KL",
+        yticks=(0.5, 1, 2),
+        yticklabels=("½", "1", "2"),
+        ylim=(0.3, 3.3),
         title=f"Where the second-order prediction ends ({trait})",
     )
+    axes.minorticks_off()
     axes.legend(title="1 is the most visible", title_fontsize=8)
 
 
@@ -96,7 +100,7 @@ def orthogonal_ratio(axes: Axes, sweeps: list[dict[str, Any]]) -> None:
     rows = [r for r in sweeps if r["claim"] == "orthogonal_not_invisible"]
     for i, trait in enumerate(dict.fromkeys(row["trait"] for row in rows)):
         some = [row for row in rows if row["trait"] == trait]
-        x = [row["alpha"] for row in some]
+        x = [row["alpha"] * 1.04**i for row in some]  # side by side, so that no bar hides another
         y = np.array([row["measured"] for row in some])
         spread = np.abs(np.array([row["interval"] for row in some]).T - y)
         axes.errorbar(x, y, yerr=spread, fmt="o-", color=f"C{i}", label=f"{trait}: measured")

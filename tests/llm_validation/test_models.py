@@ -120,6 +120,14 @@ def test_an_unknown_name_is_one_sentence(name, sentence, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_slip_of_the_finger_asks_no_network(monkeypatch):
+    asked: list[object] = []
+    monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", lambda *a, **k: asked.append(a))
+    with pytest.raises(InvalidInput, match=r"did you mean 'smollm2-135m'\?"):
+        load_model("smollm2_135m")
+    assert not asked
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

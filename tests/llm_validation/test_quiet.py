@@ -19,7 +19,6 @@ def test_bars_and_warnings_are_off_inside_and_as_before_outside(bars, capfd):
         with pytest.raises(KeyError), quiet():
             list(logging.tqdm(range(3)))
             logging.get_logger("transformers").warning("heard")
-            warnings.warn("heard", UserWarning, stacklevel=1)
             assert capfd.readouterr() == ("", "")
             raise KeyError
         assert logging.is_progress_bar_enabled() == bars
@@ -27,3 +26,12 @@ def test_bars_and_warnings_are_off_inside_and_as_before_outside(bars, capfd):
     finally:
         logging.set_verbosity(verbosity)
         (logging.enable_progress_bar if enabled else logging.disable_progress_bar)()
+
+
+def test_python_warnings_are_ignored_inside_and_heard_again_outside():
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with quiet():
+            warnings.warn("inside", UserWarning, stacklevel=1)
+        warnings.warn("outside", UserWarning, stacklevel=1)
+    assert [str(warning.message) for warning in heard] == ["outside"]

@@ -11,6 +11,7 @@ from proofs.checking import is_identity
 from proofs.fisher_oracles import (
     best_estimator,
     count_error,
+    decision_error,
     directions,
     kernel_error,
     least_worst_error,
@@ -81,6 +82,13 @@ def test_least_worst_error_of_many_draws_nears_the_gaussian_one():
     found = least_worst_error(stats.binom.pmf(k, n, p), stats.binom.pmf(k, n, q))
     width = np.sqrt(n) * (np.sqrt(p * (1 - p)) + np.sqrt(q * (1 - q)))
     assert found == pytest.approx(stats.norm.sf(n * (q - p) / width), rel=0.02)
+
+
+def test_the_constant_of_the_sum_lies_between_vajdas_and_one():
+    # (1 - TV) exp(KL) >= (1 + TV) exp(-2 TV/(1 + TV)) >= 2/e (Vajda 1970), nearly 1 for small KL.
+    instances = [random_readouts(np.random.default_rng(seed)) for seed in range(5)]
+    assert max(decision_error(i, of_sum=2 / np.e) for i in instances) < 1e-12
+    assert max(decision_error(i, of_sum=1.0) for i in instances) > 0.01
 
 
 def test_a_coin_has_metric_a_quarter_and_the_binomial_variance():

@@ -9,7 +9,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from proofs import decoder_symmetries, transformer_symmetries
-from proofs.checking import check_symbolic, is_identity
+from proofs.checking import is_identity
 from proofs.decoder_symmetries import (
     TINY,
     constant_shift_error,
@@ -161,10 +161,13 @@ def test_norm_identities_fail_without_the_mean_or_with_a_wrong_mean_square(monke
         return h / sp.sqrt(h.dot(h) + eps)
 
     monkeypatch.setattr(transformer_symmetries, "_norm", wrong)
-    failed = check_symbolic(THEOREM).failed
-    assert any(claim.startswith("(b) LayerNorm") for claim in failed)
-    assert any(claim.startswith("(b) RMSNorm moves") for claim in failed)
-    assert any(claim.startswith("(c) dn") for claim in failed)
+    for beginning in ("(b) LayerNorm", "(b) RMSNorm moves", "(c) dn"):
+        changed = identity(beginning)
+        difference = changed.left - changed.right
+        # Symbolic simplification of what is false is slow; one point refutes it.
+        symbols = sorted(difference.free_symbols, key=str)
+        point = {symbol: 2 + k for k, symbol in enumerate(symbols)}
+        assert max(abs(entry) for entry in difference.subs(point).evalf()) > 1e-6, beginning
 
 
 def test_commutators_vanish_only_where_stated():

@@ -29,7 +29,10 @@ class SoftmaxSetting:
         scale = np.geomspace(1, 1e-2, self.width)  # a spectrum that falls by four decades
         shared = rng.standard_normal((self.tokens, self.width)) * scale
         return [
-            (shared * rng.uniform(0.8, 1.2, (self.tokens, 1)), 0.3 * rng.standard_normal(self.tokens))
+            (
+                shared * rng.uniform(0.8, 1.2, (self.tokens, 1)),
+                0.3 * rng.standard_normal(self.tokens),
+            )
             for _ in range(3 * self.prompts)
         ]
 
