@@ -129,8 +129,8 @@ class FisherOperator(LinearOperator):
     def _output_metric(self, columns: np.ndarray) -> np.ndarray:
         if self.precision is not None:
             return self.precision @ columns
-        weighted = self.probabilities[:, None] * columns
-        return weighted - np.outer(self.probabilities, weighted.sum(axis=0))
+        # Centred before it is weighted: a shift common to all logits cancels while it is exact.
+        return self.probabilities[:, None] * (columns - self.probabilities @ columns)
 
     def _matvec(self, vector: np.ndarray) -> np.ndarray:
         return self._matmat(vector.reshape(-1, 1))[:, 0]

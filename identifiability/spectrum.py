@@ -19,6 +19,8 @@ import numpy as np
 from identifiability.errors import InvalidInput
 from identifiability.validation import as_matrix
 
+# One repeat is one draw of the rounding error; its size varies by a small factor from draw to draw.
+_SAFETY = 10.0
 _ROTATION_SEED = 0  # the repeat must give the same floor every time; any fixed rotation serves
 
 
@@ -86,24 +88,28 @@ class Spectrum:
         padded[: singular.size] = singular
         repeat = np.linalg.svd(matrix @ _rotation(width), compute_uv=False)
         measured = float(np.max(np.abs(singular - repeat)))
-        resolution = error + max(measured, _rounding(matrix, singular[0]))
+        resolution = error + max(_SAFETY * measured, _rounding(matrix, singular[0]))
         return cls(padded**2, right.T, resolution, rectangular=True)
 
     @classmethod
     def _of_metric(cls, matrix: np.ndarray, error: float) -> Spectrum:
+        # Products such as J^T F J round differently on their two sides: what they differ by shows
+        # how well the entries are known at all.
+        asymmetry = float(np.linalg.norm(matrix - matrix.T, 2))
         matrix = (matrix + matrix.T) / 2
         values, vectors = np.linalg.eigh(matrix)
         rotation = _rotation(matrix.shape[0])
         rotated = rotation.T @ matrix @ rotation
         repeat = np.linalg.eigvalsh((rotated + rotated.T) / 2)
         scale = float(np.max(np.abs(values)))
-        if values[0] < -(error + 1e-6 * scale):
+        measured = max(float(np.max(np.abs(values - repeat))), asymmetry)
+        resolution = error + max(_SAFETY * measured, _rounding(matrix, scale))
+        if values[0] < -(resolution + 1e-6 * scale):
             raise InvalidInput(
                 f"a metric must be positive semidefinite, got an eigenvalue {values[0]:.3g} beside "
                 f"{values[-1]:.3g}; pass metric=False if the matrix is a Jacobian"
             )
-        measured = max(float(np.max(np.abs(values - repeat))), max(0.0, -float(values[0])))
-        resolution = error + max(measured, _rounding(matrix, scale))
+        resolution = max(resolution, -float(values[0]))
         return cls(np.clip(values[::-1], 0.0, None), vectors[:, ::-1], resolution, False)
 
     @cached_property
@@ -196,9 +202,7 @@ def dense(operator: Any) -> Any:
     rows, width = operator.shape
     if rows < width:
         return operator.rmatmat(np.eye(rows)).T
-    matrix = operator.matmat(np.eye(width))
-    # A metric's products round differently on its two sides; half the sum is what it stands for.
-    return (matrix + matrix.T) / 2 if getattr(operator, "symmetric", False) else matrix
+    return operator.matmat(np.eye(width))
 
 
 def is_metric(operator: Any, matrix: np.ndarray) -> bool:

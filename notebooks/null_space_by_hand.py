@@ -44,8 +44,8 @@ assert np.allclose(a + b, v) and np.isclose(a @ b, 0)
 
 # %% [markdown]
 # **A witness.** Behaviour allows every $a + t\,n$. Of those as long as $v$, the one that points
-# away from $v$ the most is $a - b$, at cosine $(\|a\|^2 - \|b\|^2)/\|v\|^2$. Its outputs are those of
-# $v$ at any strength.
+# away from $v$ the most is $a - b$, at cosine $(\|a\|^2 - \|b\|^2)/\|v\|^2$. Its outputs are those
+# of $v$ at any strength.
 
 # %%
 witness = seen.witness()

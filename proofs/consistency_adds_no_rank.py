@@ -235,7 +235,7 @@ CONCLUSIONS = (
     Conclusion(
         "all layers at once",
         "v added to all layers at once leaves v + ker(J_0 + ... + J_K)",
-        lambda i: _at_once_error(i, _class_dimension(i, sum(i.jacobians[1:], i.jacobians[0]))),
+        lambda i: _at_once_error(i, _class_dimension(i, np.sum(i.jacobians, axis=0))),
         **_INTEGERS,
     ),
 )

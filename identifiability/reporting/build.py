@@ -75,8 +75,8 @@ def _figures(results: dict[str, Any]) -> list[dict[str, Any]]:
         (
             partial(figures.predicted_against_measured, claims=llm["claims"]),
             "Directions from each tenth of the Fisher spectrum, norm-matched to v and orthogonal "
-            "to it. The prediction uses other prompts than the measurement; bars are 95 % intervals "
-            "over prompts.",
+            "to it. The prediction uses other prompts than the measurement; bars are 95 % "
+            "intervals over prompts.",
         ),
         (
             partial(figures.spectrum, entry=llm["spectrum"][0]),

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identifiability import JacobianOperator, Spectrum, exact_rank, stack
+from identifiability import FisherOperator, JacobianOperator, Spectrum, exact_rank, stack
 from identifiability.errors import InvalidInput
 from tests.cases import OPERATORS, SMOOTH_MAPS
 from tests.oracles import integer_matrix_of_rank
@@ -145,3 +146,18 @@ def test_a_metric_that_is_symmetric_only_to_rounding_is_still_one():
     metric[0, 1] *= 1 + 4e-16
     expected = np.linalg.eigvalsh((metric + metric.T) / 2)[::-1]
     np.testing.assert_allclose(Spectrum.of(metric).eigenvalues, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e3, 1e6, 1e8])
+def test_a_cancelled_common_shift_of_logits_is_never_counted_as_signal(shift):
+    """Softmax does not see it; forming J^T F J loses digits to it, which the floor must show."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        readout = rng.standard_normal((7, 5))
+        readout[:, 4] = readout[:, 3]  # their difference is invisible
+        shifted = torch.as_tensor(readout + shift * rng.standard_normal(5))
+        jacobian = JacobianOperator(lambda h, W=shifted: W @ h, torch.zeros(5).double())
+        spectrum = Spectrum.of(FisherOperator(jacobian))
+        assert spectrum.rank() <= 4
+        if shift <= 1e3:
+            assert spectrum.rank() == 4

@@ -41,7 +41,7 @@ NEAR = 1e-5
 # Relative to the start's error: lost dimensions keep errors of order 1, the others of order NEAR
 # (curvature) or RECOVERED/NEAR (rounding); this is a factor of 10 or more from either.
 LOST = 1e-2
-_MAX_STEPS, _MAX_HALVINGS = 50, 20
+_MAX_STEPS, _MAX_HALVINGS = 50, 8
 
 
 def recover(

@@ -57,6 +57,15 @@ def test_recovery_from_zero_is_the_row_space_part(model):
         assert error <= 1e-8 * np.linalg.norm(instance.row_space_part)
 
 
+def test_steps_are_shortened_where_the_full_one_overshoots(monkeypatch):
+    """And a dead end is owned up to, never taken for a recovery or for a kernel."""
+    model = BottleneckMLP(bottleneck=12)
+    assert measure(model, 0).outcome == Outcome(True)
+    monkeypatch.setattr(least_squares, "_MAX_HALVINGS", 1)
+    stuck = measure(model, 0).outcome
+    assert stuck.failure_mode == "undecided: no consistent response"
+
+
 @pytest.mark.parametrize("width", [1, 2, 3, 8, 12])
 def test_chance_is_the_mean_score_of_a_random_vector_of_the_right_norm(width):
     rng = np.random.default_rng(0)
