@@ -347,7 +347,7 @@ THEOREM = Theorem(
     false_variants=FALSE_VARIANTS,
     sources=(
         "Kalman 1963, doi:10.1137/0301010",
-        "Hautus 1969 (controllability and observability conditions)",
+        "Hautus 1969, Indag. Math. 31, 443-448 (controllability and observability conditions)",
         "theory.md R4",
     ),
     scope=(

@@ -7,7 +7,7 @@ entry (j, i). Then for almost all entries
 .. math::
     \operatorname{rank} O = \max \#\{\text{vertex-disjoint paths from layer 0 to reads}\},
 
-a maximum flow. For by Lindstrom (1973) and Gessel & Viennot (1985) the minor of O with columns A
+a maximum flow. For by Lindström (1973) and Gessel & Viennot (1985) the minor of O with columns A
 and rows B is the sum over all systems of vertex-disjoint paths from A to B, signed, of the products
 of the entries on them; a system is known from its edges, so the monomials are all different and
 nothing cancels. One matrix repeated with one read (Lin 1974): rank d for almost all entries iff
@@ -389,7 +389,7 @@ THEOREM = Theorem(
     counterexamples=COUNTEREXAMPLES,
     false_variants=FALSE_VARIANTS,
     sources=(
-        "Lindstrom 1973, doi:10.1112/blms/5.1.85",
+        "Lindström 1973, doi:10.1112/blms/5.1.85",
         "Gessel & Viennot 1985, doi:10.1016/0001-8708(85)90121-5",
         "Lin 1974, doi:10.1109/TAC.1974.1100557",
         "theory.md R4",

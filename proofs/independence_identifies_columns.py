@@ -400,7 +400,7 @@ THEOREM = Theorem(
     false_variants=FALSE_VARIANTS,
     sources=(
         "Comon 1994, doi:10.1016/0165-1684(94)90029-9",
-        "Darmois 1953; Skitovich 1953",
+        "Darmois 1953, doi:10.2307/1401511; Skitovich 1953, Dokl. Akad. Nauk SSSR 89, 217-219",
         "theory.md R1",
     ),
     scope=(

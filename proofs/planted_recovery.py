@@ -14,11 +14,12 @@ of b is in it, though b bends the bias. From both signs, with noise on each,
 J^+ (y_+ - y_-)/(2 alpha) has bias O(alpha^2/sigma_i) and noise tau/(sqrt(2) alpha sigma_i). From n
 tokens sampled at each prompt, weighted by the Fisher metric G = sum of J_x^T (diag p - p p^T) J_x,
 the noise is 1/(alpha sqrt(n lambda_i)) along its eigenvectors. Gauss--Newton, which takes the
-Jacobian anew at each estimate, fits the outputs exactly, and so removes the bias where rank J = d.
+Jacobian anew at each estimate, fits the outputs where J has full rank, and so removes the bias
+where rank J = d.
 
 Symbolic part. Bias and noise: every d, M and F, since along a singular vector the estimate is a
 divided difference of one function g(t) = u_i^T F(h + tv), with g'(0) = sigma_i w_i^T v. That
-Gauss--Newton converges quadratically is shown for one variable (any number: Bjorck 1996, ch. 9).
+Gauss--Newton converges quadratically is shown for one variable (any number: Björck 1996, ch. 9).
 """
 
 from __future__ import annotations
@@ -355,7 +356,7 @@ CONCLUSIONS = (
     ),
     Conclusion(
         "Gauss-Newton",
-        "with the Jacobian taken anew the outputs are fitted, and v is found where rank J = d",
+        "with J taken anew and of full rank the outputs are fitted; v is found where rank J = d",
         lambda i: _newton_error(i, steps=7),
         tolerance=1e-9,
         because="rounding, over alpha = 0.1 and singular values that spread by 20",
@@ -482,7 +483,7 @@ THEOREM = Theorem(
     conclusions=CONCLUSIONS,
     counterexamples=COUNTEREXAMPLES,
     false_variants=FALSE_VARIANTS,
-    sources=("Bjorck 1996, doi:10.1137/1.9781611971484", "theory.md R6"),
+    sources=("Björck 1996, doi:10.1137/1.9781611971484", "theory.md R6"),
     scope=(
         "Small singular values make a large bias and large noise at once, and alpha trades one for "
         "the other; odd differences or Gauss-Newton are needed before alpha may grow."

@@ -144,7 +144,7 @@ def _identities() -> Iterator[Identity]:
     claim = "and in that of columns 1, 3 only for z2 = 0, if columns 1, 2, 3 are independent"
     yield Identity(claim, minor(b[0], b[2], y), z[1] * minor(b[0], b[2], b[1]))
     p, q = sp.symbols("p q")
-    claim = "3 dependent columns, b3 = p b1 + q b2: y has a code on 1, 3, and on 2, 3"
+    claim = "3 dependent columns, b3 = p b1 + q b2: every y in their span has a code on 1, 3 too"
     on_13 = (z[0] - p * z[1] / q) * b[0] + z[1] / q * (p * b[0] + q * b[1])
     yield Identity(claim, on_13, y)
 
@@ -152,11 +152,12 @@ def _identities() -> Iterator[Identity]:
         J = sp.Matrix(rows, width, sp.symbols(f"j:{rows * width}"))
         D = sp.Matrix(width, rows, sp.symbols(f"d:{rows * width}"))
         found = sp.Poly((J * D).det(method="berkowitz"), *J)
-        for chosen in combinations(range(width), rows):
-            monomial = sp.prod([J[row, column] for row, column in enumerate(chosen)])
-            claim = f"{rows} rows, d = {width}: coefficient of j{chosen} in det(J D_S)"
-            expected = D[list(chosen), :].det(method="berkowitz")
-            yield Identity(claim, found.coeff_monomial(monomial), expected)
+        chosen = [list(c) for c in combinations(range(width), rows)]
+        monomials = [sp.prod([J[r, column] for r, column in enumerate(c)]) for c in chosen]
+        coefficients = sp.Matrix([found.coeff_monomial(m) for m in monomials])
+        expected = sp.Matrix([D[c, :].det(method="berkowitz") for c in chosen])
+        claim = f"M = {rows}, d = {width}: det(J D_S) has the minors of D_S for coefficients"
+        yield Identity(claim, coefficients, expected)
 
 
 # --- numeric ------------------------------------------------------------------------------------
@@ -445,7 +446,7 @@ THEOREM = Theorem(
     false_variants=FALSE_VARIANTS,
     sources=(
         "Donoho & Elad 2003, doi:10.1073/pnas.0437847100",
-        "Rockafellar 1969 (elementary vectors of a subspace)",
+        "Rockafellar 1969, The elementary vectors of a subspace of R^N",
         "theory.md R2",
     ),
     scope=(

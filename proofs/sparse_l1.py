@@ -387,7 +387,7 @@ THEOREM = Theorem(
     false_variants=FALSE_VARIANTS,
     sources=(
         "Donoho & Elad 2003, doi:10.1073/pnas.0437847100",
-        "Gribonval & Nielsen 2003, doi:10.1109/TIT.2003.820031",
+        "Gribonval & Nielsen 2003, IEEE Trans. Inf. Theory 49(12), 3320-3325",
         "Tropp 2004, doi:10.1109/TIT.2004.834793",
         "theory.md R2",
     ),

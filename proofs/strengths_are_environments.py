@@ -446,7 +446,7 @@ THEOREM = Theorem(
     counterexamples=COUNTEREXAMPLES,
     false_variants=FALSE_VARIANTS,
     sources=(
-        "Lindemann 1882 (e^(1/4) is transcendental)",
+        "Lindemann 1882, doi:10.1007/BF01446522 (e^(1/4) is transcendental)",
         "Mityagin 2015, arXiv:1512.07276 (zeros of an analytic function)",
         "theory.md N2b",
     ),

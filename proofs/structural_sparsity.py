@@ -397,8 +397,8 @@ THEOREM = Theorem(
     sources=("Zheng, Ng & Zhang 2022, arXiv:2206.07751 (Theorem 1)", "theory.md R2"),
     scope=(
         "Zheng et al. assume one matrix with the support of the change of latents that keeps the "
-        "rival's pattern at the chosen points: a change that varies freely (s' = x) would be "
-        "sparser than any mixing, and only independence of the latents excludes it."
+        "rival's pattern at the chosen points: that assumption is what "
+        "excludes changes that vary freely, of which s' = x is sparser than any mixing."
     ),
     instances=40,
 )

@@ -4,6 +4,7 @@ r"""A bottleneck MLP: a narrow linear layer that every prompt shares is an exact
   v + ker P, of dimension d - r, for every prompt and strength (theory.md N2, N3);
 * placed after a non-linearity: F = G o P o phi. Each prompt alone sees r dimensions, but each sees
   others, and N prompts at A strengths leave max(0, d - N A r) for almost all weights (N3).
+  Ill-conditioned draws are drawn again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from typing import Literal
 import numpy as np
 import torch
 
-from toy_models.planted import Planted, complement, orthonormal, require, stacked_jacobian
+from toy_models.planted import (
+    Planted,
+    complement,
+    orthonormal,
+    require,
+    stacked_jacobian,
+    well_conditioned,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +105,9 @@ class BottleneckMLP:
             f"need 1 <= bottleneck <= width and bottleneck <= hidden <= outputs, got bottleneck "
             f"{self.bottleneck}, width {self.width}, hidden {self.hidden}, outputs {self.outputs}",
         )
-        rng = np.random.default_rng(seed)
+        return well_conditioned(self._draw, np.random.default_rng(seed))
+
+    def _draw(self, rng: np.random.Generator) -> Planted:
         basis = orthonormal(rng, self.width, self.width)
         projection = basis[:, : self.bottleneck].T
         expansion = orthonormal(rng, self.hidden, self.bottleneck)

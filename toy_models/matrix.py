@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from identifiability.choose import unknown
+from identifiability.parallel import ordered_map
 from identifiability.progress import Advance, silent
 
 METHODS = ("least_squares",)
@@ -130,18 +131,13 @@ def run(
 
     The cells do not depend on the number of workers, apart from their ``seconds``.
     """
-    from joblib import Parallel, delayed
-
     from identifiability.results import SCHEMA, version
 
     start = time.perf_counter()
     jobs = [(row, cell_seed(seed, row, repeat)) for row in rows for repeat in range(seeds)]
-    advance(0, len(jobs), "cells")
-    runs: list[dict[str, Any]] = []
-    cells = (delayed(run_cell)(row, own) for row, own in jobs)
-    for cell in Parallel(n_jobs=workers, return_as="generator")(cells):
-        runs.append(cell)
-        advance(len(runs), len(jobs), cell["model"])
+    runs = ordered_map(
+        run_cell, jobs, workers=workers, advance=advance, label=lambda cell: cell["model"]
+    )
     return {
         "version": version(),
         "schema": SCHEMA,
@@ -158,17 +154,9 @@ def cell_seed(seed: int, row: Row, repeat: int) -> int:
 
 
 def run_cell(row: Row, seed: int) -> dict[str, Any]:
-    """One cell as interfaces.md has it; on one thread, so that all machines round alike."""
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    start, threads = time.perf_counter(), torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            measured = row.measure(seed)
-    finally:
-        torch.set_num_threads(threads)
+    """One cell as interfaces.md has it."""
+    start = time.perf_counter()
+    measured = row.measure(seed)
     predicted, observed = row.predicted, measured.outcome
     return {
         "method": row.method,

@@ -116,6 +116,26 @@ def complement(rows: np.ndarray) -> np.ndarray:
     return factor[:, count:]
 
 
+def well_conditioned(
+    draw: Callable[[np.random.Generator], Planted], rng: np.random.Generator
+) -> Planted:
+    """Draw until the non-zero singular values of the stack lie within a factor of 1e4.
+
+    Almost all weights have the generic rank, but float64 cannot tell those next to an exception
+    from the exception; 1e4 leaves twelve digits.
+    """
+    for _ in range(100):
+        instance = draw(rng)
+        singular = np.linalg.svd(instance.jacobian(), compute_uv=False)
+        rank = instance.width - instance.kernel.shape[1]
+        if singular[rank - 1] >= 1e-4 * singular[0]:
+            return instance
+    raise ValueError(
+        "100 draws in a row were ill-conditioned (beyond 1e4); ask for a smaller width, more "
+        "prompts or more outputs"
+    )
+
+
 def alternating_strengths(count: int) -> np.ndarray:
     """1, -1, 2, -2, 3, …: apart from each other, so that each sees the curvature elsewhere."""
     return np.array([(1.0 if i % 2 == 0 else -1.0) * (i // 2 + 1) for i in range(count)])

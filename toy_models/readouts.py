@@ -21,6 +21,7 @@ from toy_models.planted import (
     orthonormal,
     require,
     stacked_jacobian,
+    well_conditioned,
 )
 
 SpectrumName = Literal["flat", "power_law", "gapless", "integer"]
@@ -172,6 +173,7 @@ class TanhReadout:
     strengths
         How many strengths, taken as 1, -1, 2, -2, …: each is an environment of its own, and the
         class at v has dimension max(0, d - N A m) for almost all weights (N2b, N3).
+        Ill-conditioned draws are drawn again.
     """
 
     width: int = 8
@@ -187,7 +189,9 @@ class TanhReadout:
             f"hidden must be at least width and outputs, got {self.hidden} for width {self.width} "
             f"and {self.outputs} outputs; fewer units would have a global null space",
         )
-        rng = np.random.default_rng(seed)
+        return well_conditioned(self._draw, np.random.default_rng(seed))
+
+    def _draw(self, rng: np.random.Generator) -> Planted:
         inner = 2 * rng.standard_normal((self.hidden, self.width)) / np.sqrt(self.width)
         outer = rng.standard_normal((self.outputs, self.hidden)) / np.sqrt(self.hidden)
         offset = rng.standard_normal(self.hidden)
