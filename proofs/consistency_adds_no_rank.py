@@ -26,8 +26,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 import identifiability
-from proofs.integer_networks import CUBIC, IDENTITY, Coordinatewise
-from proofs.layered_reads import LayeredReads, without_bypass
+from proofs.shared.integer_networks import CUBIC, IDENTITY, Coordinatewise
+from proofs.shared.layered_reads import LayeredReads, without_bypass
 from proofs.theorem import (
     Assumption,
     Conclusion,

@@ -28,8 +28,8 @@ from math import prod
 import numpy as np
 
 import identifiability
-from proofs.integer_networks import CUBIC
-from proofs.layered_reads import LayeredReads, observability, without_bypass
+from proofs.shared.integer_networks import CUBIC
+from proofs.shared.layered_reads import LayeredReads, observability, without_bypass
 from proofs.theorem import (
     Assumption,
     Conclusion,

@@ -26,7 +26,7 @@ from itertools import combinations
 import numpy as np
 
 import identifiability
-from proofs.columns import columns_diagonalising, missed_angle
+from proofs.shared.columns import columns_diagonalising, missed_angle
 from proofs.theorem import (
     Assumption,
     Conclusion,

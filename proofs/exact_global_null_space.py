@@ -26,8 +26,8 @@ from itertools import pairwise
 import numpy as np
 
 import identifiability
-from proofs.fibres import fibre_dimension
-from proofs.smooth_maps import DifferentiableMap, tanh_network
+from proofs.shared.fibres import fibre_dimension
+from proofs.shared.smooth_maps import DifferentiableMap, tanh_network
 from proofs.theorem import (
     Assumption,
     Conclusion,

@@ -41,7 +41,7 @@ from typing import Any
 import numpy as np
 
 import identifiability
-from proofs.fisher_oracles import (
+from proofs.shared.fisher_oracles import (
     count_error,
     decision_error,
     directions,
@@ -52,7 +52,7 @@ from proofs.fisher_oracles import (
     third_order_error,
     variance_error,
 )
-from proofs.sampled_readouts import Readout, SampledReadouts, independent, random_readouts
+from proofs.shared.sampled_readouts import Readout, SampledReadouts, independent, random_readouts
 from proofs.theorem import (
     Assumption,
     Conclusion,

@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 import identifiability
-from proofs.integer_networks import (
+from proofs.shared.integer_networks import (
     CUBIC,
     IDENTITY,
     RELU,

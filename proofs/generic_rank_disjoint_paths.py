@@ -28,9 +28,9 @@ from typing import Any
 import numpy as np
 
 import identifiability
-from proofs.disjoint_paths import Pattern, disjoint_path_systems, edges, most_disjoint_paths
-from proofs.integer_networks import without_repetition
-from proofs.layered_reads import observability
+from proofs.shared.disjoint_paths import Pattern, disjoint_path_systems, edges, most_disjoint_paths
+from proofs.shared.integer_networks import without_repetition
+from proofs.shared.layered_reads import observability
 from proofs.theorem import (
     Assumption,
     Conclusion,

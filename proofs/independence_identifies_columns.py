@@ -25,8 +25,8 @@ from itertools import combinations
 import numpy as np
 
 import identifiability
-from proofs.columns import columns_diagonalising, missed_angle
-from proofs.mixed_sources import (
+from proofs.shared.columns import columns_diagonalising, missed_angle
+from proofs.shared.mixed_sources import (
     Dependence,
     MixedSources,
     by_characteristic_function,

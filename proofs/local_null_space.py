@@ -27,10 +27,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from proofs.fibres import fibre_dimension, fibre_displacements
-from proofs.slopes import log_log_slope, sizes_for
-from proofs.smooth_maps import SmoothMap
-from proofs.smooth_steering import (
+from proofs.shared.fibres import fibre_dimension, fibre_displacements
+from proofs.shared.slopes import log_log_slope, sizes_for
+from proofs.shared.smooth_maps import SmoothMap
+from proofs.shared.smooth_steering import (
     SmoothSteering,
     bottleneck,
     bowl,

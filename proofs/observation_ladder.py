@@ -34,8 +34,8 @@ from dataclasses import replace
 import numpy as np
 
 import identifiability
-from proofs.categorical import measured_metric, softmax
-from proofs.rungs import Observed, Report, log_probability_rows, rung_ranks, rungs
+from proofs.shared.categorical import measured_metric, softmax
+from proofs.shared.rungs import Observed, Report, log_probability_rows, rung_ranks, rungs
 from proofs.theorem import (
     Assumption,
     Conclusion,

@@ -27,7 +27,7 @@ import numpy as np
 
 import identifiability
 from identifiability.visibility import expected_ratio, mean_seen, variance_seen, visibility_ratio
-from proofs.categorical import divergence, pulled_back_metric, softmax
+from proofs.shared.categorical import divergence, pulled_back_metric, softmax
 from proofs.theorem import (
     Assumption,
     Conclusion,

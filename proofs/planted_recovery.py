@@ -30,8 +30,8 @@ from functools import cached_property
 
 import numpy as np
 
-from proofs.slopes import log_log_slope, sizes_for
-from proofs.smooth_maps import SmoothMap, tanh_network
+from proofs.shared.slopes import log_log_slope, sizes_for
+from proofs.shared.smooth_maps import SmoothMap, tanh_network
 from proofs.theorem import (
     Assumption,
     Conclusion,

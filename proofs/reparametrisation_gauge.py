@@ -24,7 +24,7 @@ from fractions import Fraction
 import numpy as np
 
 import identifiability
-from proofs.categorical import divergence, measured_metric, softmax
+from proofs.shared.categorical import divergence, measured_metric, softmax
 from proofs.theorem import (
     Assumption,
     Conclusion,

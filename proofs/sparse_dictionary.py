@@ -31,8 +31,8 @@ from itertools import combinations
 import numpy as np
 
 import identifiability
-from proofs.integer_networks import without_repetition
-from proofs.sparse_kernels import elementary_vectors, spark
+from proofs.shared.integer_networks import without_repetition
+from proofs.shared.sparse_kernels import elementary_vectors, spark
 from proofs.theorem import (
     Assumption,
     Conclusion,

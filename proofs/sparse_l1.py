@@ -28,8 +28,8 @@ from math import ceil
 
 import numpy as np
 
-from proofs.smooth_maps import orthonormal
-from proofs.sparse_kernels import elementary_vectors
+from proofs.shared.smooth_maps import orthonormal
+from proofs.shared.sparse_kernels import elementary_vectors
 from proofs.theorem import (
     Assumption,
     Conclusion,

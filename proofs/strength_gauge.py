@@ -36,7 +36,7 @@ from itertools import product
 
 import numpy as np
 
-from proofs.slopes import log_log_slope, sizes_for
+from proofs.shared.slopes import log_log_slope, sizes_for
 from proofs.theorem import (
     Assumption,
     Conclusion,

@@ -33,10 +33,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 import identifiability
-from proofs.exact_activations import Activation, power, tanh
-from proofs.fibres import complex_step_jacobian, fibre_dimension, fibre_displacements
-from proofs.smooth_steering import numerical_rank
-from proofs.steered_readouts import SteeredReadout, stack_rank, taylor_rank
+from proofs.shared.exact_activations import Activation, power, tanh
+from proofs.shared.fibres import complex_step_jacobian, fibre_dimension, fibre_displacements
+from proofs.shared.smooth_steering import numerical_rank
+from proofs.shared.steered_readouts import SteeredReadout, stack_rank, taylor_rank
 from proofs.theorem import (
     Assumption,
     Conclusion,

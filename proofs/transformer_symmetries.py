@@ -36,7 +36,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from proofs.decoder_symmetries import (
+from proofs.shared.decoder_symmetries import (
     TINY,
     DecoderSymmetries,
     constant_shift_error,

@@ -5,7 +5,7 @@ import pytest
 
 from identifiability import exact_rank
 from proofs.cross_layer_observability import _hidden_eigenvectors, _repeated_error
-from proofs.layered_reads import LayeredReads, observability, without_bypass
+from proofs.shared.layered_reads import LayeredReads, observability, without_bypass
 
 DOUBLE_INTEGRATOR = np.array([[1, 1], [0, 1]])  # position, velocity; one second a step
 # Deviations (r, r', theta, theta') of a satellite from its circular orbit, omega = 1 (Brockett).

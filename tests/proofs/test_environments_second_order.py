@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofs.checking import check
-from proofs.columns import missed_angle
 from proofs.environments_second_order import (
     THEOREM,
     MixedEnvironments,
     found_columns,
     gauge_dimension,
 )
-from proofs.mixed_sources import MixedSources, by_characteristic_function, free_planes
+from proofs.shared.columns import missed_angle
+from proofs.shared.mixed_sources import MixedSources, by_characteristic_function, free_planes
 
 MIXING = np.array([[2, 1, 0, 1], [0, 1, -1, 1], [1, 0, 3, 1], [0, 0, 1, 2]])
 

@@ -10,7 +10,7 @@ from scipy.linalg import null_space, subspace_angles
 
 from proofs.checking import check
 from proofs.exact_global_null_space import THEOREM, SampledContinuations, sample
-from proofs.smooth_maps import tanh_network
+from proofs.shared.smooth_maps import tanh_network
 
 
 def discrepancy(name: str, instance: SampledContinuations) -> float:

@@ -8,7 +8,8 @@ import sympy as sp
 from scipy import stats
 
 from proofs.checking import is_identity
-from proofs.fisher_oracles import (
+from proofs.fisher_pullback import THEOREM
+from proofs.shared.fisher_oracles import (
     best_estimator,
     count_error,
     decision_error,
@@ -19,8 +20,7 @@ from proofs.fisher_oracles import (
     third_order_error,
     variance_error,
 )
-from proofs.fisher_pullback import THEOREM
-from proofs.sampled_readouts import Readout, SampledReadouts, random_readouts
+from proofs.shared.sampled_readouts import Readout, SampledReadouts, random_readouts
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from identifiability import Spectrum, exact_rank
 from proofs import generic_class_dimension
 from proofs.checking import check, check_symbolic
 from proofs.generic_class_dimension import THEOREM, _claimed, _formula_error
-from proofs.integer_networks import (
+from proofs.shared.integer_networks import (
     CUBIC,
     IDENTITY,
     RELU,

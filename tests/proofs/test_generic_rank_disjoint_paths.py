@@ -6,9 +6,9 @@ from math import comb, prod
 import numpy as np
 import pytest
 
-from proofs.disjoint_paths import disjoint_path_systems, most_disjoint_paths
 from proofs.generic_rank_disjoint_paths import _generic_rank, _lin
-from proofs.layered_reads import observability
+from proofs.shared.disjoint_paths import disjoint_path_systems, most_disjoint_paths
+from proofs.shared.layered_reads import observability
 
 FULL = np.ones((3, 3), bool)
 NOTHING = FULL[:0]

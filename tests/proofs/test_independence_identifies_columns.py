@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from proofs.checking import check
-from proofs.columns import missed_angle
 from proofs.independence_identifies_columns import THEOREM, found_columns, sample
-from proofs.mixed_sources import (
+from proofs.shared.columns import missed_angle
+from proofs.shared.mixed_sources import (
     MixedSources,
     by_characteristic_function,
     by_cross_cumulants,

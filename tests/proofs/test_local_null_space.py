@@ -10,8 +10,14 @@ import pytest
 from identifiability import EquivalenceClass, Verdict
 from proofs.checking import check
 from proofs.local_null_space import THEOREM, sample
-from proofs.smooth_maps import SmoothMap
-from proofs.smooth_steering import SmoothSteering, bowl, curved, inflection, linearly_factored
+from proofs.shared.smooth_maps import SmoothMap
+from proofs.shared.smooth_steering import (
+    SmoothSteering,
+    bowl,
+    curved,
+    inflection,
+    linearly_factored,
+)
 
 
 def discrepancy(name: str, instance: SmoothSteering) -> float:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from identifiability import Spectrum, exact_rank
-from proofs.categorical import measured_metric, softmax
 from proofs.observation_ladder import COUNTEREXAMPLES, sample
-from proofs.rungs import rung_ranks, rungs
+from proofs.shared.categorical import measured_metric, softmax
+from proofs.shared.rungs import rung_ranks, rungs
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from proofs.planted_recovery import (
     one_sided,
     two_sided,
 )
-from proofs.smooth_maps import SmoothMap
+from proofs.shared.smooth_maps import SmoothMap
 
 SCALES = np.array([4.0, 0.5])
 

@@ -6,7 +6,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from identifiability import exact_rank
-from proofs.categorical import measured_metric, pulled_back_metric, softmax
 from proofs.reparametrisation_gauge import (
     ASSUMPTIONS,
     COUNTEREXAMPLES,
@@ -14,6 +13,7 @@ from proofs.reparametrisation_gauge import (
     gauge_sending,
     gauge_turning_to,
 )
+from proofs.shared.categorical import measured_metric, pulled_back_metric, softmax
 
 vectors = st.lists(st.integers(-9, 9), min_size=3, max_size=3).map(np.array)
 

@@ -4,6 +4,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
+from proofs.shared.sparse_kernels import elementary_vectors, spark
 from proofs.sparse_dictionary import (
     SparseSteering,
     _almost_every_code_error,
@@ -12,7 +13,6 @@ from proofs.sparse_dictionary import (
     _recovery_error,
     _two_explanations,
 )
-from proofs.sparse_kernels import elementary_vectors, spark
 
 HADAMARD = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
 

@@ -11,8 +11,8 @@ import torch
 from identifiability import JacobianOperator, Spectrum, stack
 from identifiability.spectrum import dense
 from proofs.checking import check
-from proofs.exact_activations import SCALE, power, tanh
-from proofs.steered_readouts import SteeredReadout, stack_rank, taylor_rank
+from proofs.shared.exact_activations import SCALE, power, tanh
+from proofs.shared.steered_readouts import SteeredReadout, stack_rank, taylor_rank
 from proofs.strengths_are_environments import THEOREM
 
 STRENGTHS = (1, -2, 3, -1, 2, -3, 4, -4, 5)

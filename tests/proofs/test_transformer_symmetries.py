@@ -8,9 +8,10 @@ import sympy as sp
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from proofs import decoder_symmetries, transformer_symmetries
+from proofs import transformer_symmetries
 from proofs.checking import is_identity
-from proofs.decoder_symmetries import (
+from proofs.shared import decoder_symmetries
+from proofs.shared.decoder_symmetries import (
     TINY,
     constant_shift_error,
     curve_error,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proofs.categorical import divergence, measured_metric, pulled_back_metric, softmax
+from proofs.shared.categorical import divergence, measured_metric, pulled_back_metric, softmax
 
 
 def test_softmax_survives_large_logits_and_ignores_a_shift():

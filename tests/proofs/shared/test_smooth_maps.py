@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from proofs.smooth_maps import orthonormal, tanh_network
+from proofs.shared.smooth_maps import orthonormal, tanh_network
 
 
 def layers(shapes: list[tuple[int, int]], seed: int) -> tuple[list[np.ndarray], list[np.ndarray]]:

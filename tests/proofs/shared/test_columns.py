@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proofs.columns import columns_diagonalising, missed_angle
+from proofs.shared.columns import columns_diagonalising, missed_angle
 
 
 def test_columns_of_a_known_mixing_come_back_up_to_order_and_scale() -> None:

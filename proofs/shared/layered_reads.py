@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofs.integer_networks import IDENTITY, Coordinatewise
+from proofs.shared.integer_networks import IDENTITY, Coordinatewise
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import identifiability
-from proofs.categorical import divergence, pulled_back_metric, softmax
+from proofs.shared.categorical import divergence, pulled_back_metric, softmax
 
 UNIT = 8  # Jacobians are integers over this: exact in float64, and logits of the order of 1
 

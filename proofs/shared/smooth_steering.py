@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import identifiability
-from proofs.smooth_maps import SmoothMap, orthonormal, tanh_network
+from proofs.shared.smooth_maps import SmoothMap, orthonormal, tanh_network
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 import identifiability
-from proofs.exact_activations import Activation
+from proofs.shared.exact_activations import Activation
 
 
 @dataclass(frozen=True, eq=False)

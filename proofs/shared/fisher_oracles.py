@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 import identifiability
-from proofs.sampled_readouts import SampledReadouts
+from proofs.shared.sampled_readouts import SampledReadouts
 
 Divergence = Callable[[np.ndarray], float]
 

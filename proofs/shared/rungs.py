@@ -11,7 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from proofs.categorical import pulled_back_metric, softmax
+from proofs.shared.categorical import pulled_back_metric, softmax
 
 Report = Callable[[int, np.ndarray], np.ndarray]  # prompt, delta -> probabilities
 

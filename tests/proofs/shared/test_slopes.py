@@ -8,7 +8,7 @@ from scipy.stats import linregress
 from scipy.stats import t as student
 
 from identifiability.errors import InvalidInput
-from proofs.slopes import Slope, log_log_slope, sizes_for
+from proofs.shared.slopes import Slope, log_log_slope, sizes_for
 
 
 @pytest.mark.parametrize("order", [1.0, 1.5, 2.0, 3.0])

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from identifiability.exact import random_prime
-from proofs.exact_activations import power, tanh
-from proofs.steered_readouts import SteeredReadout, stack_rank, taylor_rank
+from proofs.shared.exact_activations import power, tanh
+from proofs.shared.steered_readouts import SteeredReadout, stack_rank, taylor_rank
 
 
 def readout(seed: int, width: int, units: int, degree: int | None) -> SteeredReadout:

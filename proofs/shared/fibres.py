@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from proofs.smooth_maps import orthonormal
+from proofs.shared.smooth_maps import orthonormal
 
 Observation = Callable[[np.ndarray], np.ndarray]  # (d, k) columns, complex too -> (M, k)
 

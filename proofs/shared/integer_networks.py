@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import identifiability
-from proofs.categorical import softmax
+from proofs.shared.categorical import softmax
 
 Sizes = tuple[int, int, int, int]  # d, q, w, m
 Values = Callable[[int], np.ndarray]  # that many integers

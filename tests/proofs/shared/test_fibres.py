@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from proofs.fibres import complex_step_jacobian, fibre_dimension, fibre_displacements
+from proofs.shared.fibres import complex_step_jacobian, fibre_dimension, fibre_displacements
 
 
 def sphere(h: np.ndarray) -> np.ndarray:
