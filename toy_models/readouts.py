@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from toy_models.planted import (
     Planted,
@@ -79,7 +80,7 @@ class AffineReadout:
                 partial(_affine, torch.from_numpy(J), torch.from_numpy(c))
                 for J, c in zip(blocks, offsets, strict=True)
             ),
-            jacobians=tuple(partial(_constant, J) for J in blocks),
+            jacobians=tuple((lambda _, J=J: J) for J in blocks),
             states=rng.standard_normal((self.prompts, self.width)),
             strengths=np.ones(1),
             vector=rng.standard_normal(self.width),
@@ -226,15 +227,11 @@ def _integer_matrix(
     return matrix, np.linalg.qr(kernel)[0]
 
 
-def _affine(jacobian: torch.Tensor, offset: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+def _affine(jacobian: Tensor, offset: Tensor, state: Tensor) -> Tensor:
     return jacobian @ state + offset
 
 
-def _constant(jacobian: np.ndarray, state: np.ndarray) -> np.ndarray:
-    return jacobian
-
-
-def _log_softmax(weights: torch.Tensor, offset: torch.Tensor, state: torch.Tensor) -> torch.Tensor:
+def _log_softmax(weights: Tensor, offset: Tensor, state: Tensor) -> Tensor:
     return torch.log_softmax(weights @ state + offset, dim=0)
 
 
@@ -246,9 +243,7 @@ def _log_softmax_jacobian(weights: np.ndarray, offset: np.ndarray, state: np.nda
     return weights - probabilities @ weights
 
 
-def _tanh(
-    inner: torch.Tensor, outer: torch.Tensor, offset: torch.Tensor, state: torch.Tensor
-) -> torch.Tensor:
+def _tanh(inner: Tensor, outer: Tensor, offset: Tensor, state: Tensor) -> Tensor:
     return outer @ torch.tanh(inner @ state + offset)
 
 
