@@ -15,10 +15,14 @@ from typing import Any
 import numpy as np
 
 from identifiability.errors import InvalidInput
+from identifiability.exact import exact_rank
 from identifiability.spectrum import Spectrum, dense, is_metric
 from identifiability.validation import as_matrix, as_vector
 from identifiability.verdict import Certificate, CertificateKind, Report, Verdict, Witness
 
+_EXACT_ENTRIES = (
+    2000  # exact rank of as many doubles, 50-bit integers, takes a fraction of a second
+)
 _ANGLE = 1e-9  # radians; two directions closer than this are the same in what follows
 
 
@@ -28,8 +32,8 @@ class EquivalenceClass:
     Parameters
     ----------
     operator
-        (M, d) Jacobian stack, or a symmetric (d, d) metric; an operator or an array, or a
-        ``Spectrum`` already taken.
+        (M, d) Jacobian stack, or a symmetric (d, d) metric; an operator or an array, or only a
+        ``Spectrum`` of one.
     vector
         (d,) the steering vector v.
     epsilon, radius
@@ -38,6 +42,8 @@ class EquivalenceClass:
     affine
         Whether the continuation is known to be affine, so that the kernel is the whole story. If
         not, a kernel shows first-order equivalence and no more.
+    spectrum
+        The operator's spectrum, where it was taken already (with the error of its entries, say).
 
     Raises
     ------
@@ -59,6 +65,7 @@ class EquivalenceClass:
         epsilon: float | None = None,
         radius: float | None = None,
         affine: bool = False,
+        spectrum: Spectrum | None = None,
     ) -> None:
         if (epsilon is None) != (radius is None):
             raise InvalidInput("epsilon (nats) and radius (a norm) go together; pass both or none")
@@ -71,7 +78,7 @@ class EquivalenceClass:
             read_as_metric = is_metric(operator, self._matrix)
             if affine and isinstance(operator, np.ndarray):
                 read_as_metric = False
-            self.spectrum = Spectrum.of(self._matrix, metric=read_as_metric)
+            self.spectrum = spectrum or Spectrum.of(self._matrix, metric=read_as_metric)
         self.vector = as_vector(vector, "vector", width=self.spectrum.width)
         self.epsilon, self.radius, self.affine = epsilon, radius, affine
         rank = self.spectrum.rank()
@@ -242,12 +249,7 @@ class EquivalenceClass:
         has_witness = self.dimension > 0 and not undetermined and bool(np.any(self.vector))
         return Report(
             verdict=verdict,
-            certificate=Certificate(
-                CertificateKind.NUMERIC,
-                f"float64 spectrum of width {spectrum.width}, null-space angle bound "
-                f"{spectrum.null_space_angle_bound:.2g}",
-                spectrum.noise_floor,
-            ),
+            certificate=self._certificate(),
             class_dimension=None if undetermined else self.dimension,
             identified_functionals=self._seen.T,
             tolerance=self.epsilon if self.epsilon is not None else spectrum.noise_floor,
@@ -258,14 +260,35 @@ class EquivalenceClass:
             witness=self.witness() if has_witness else None,
         )
 
+    def _certificate(self) -> Certificate:
+        if self._proved:
+            return Certificate(CertificateKind.PROOF, "rank over Q of the matrix of an affine map")
+        spectrum = self.spectrum
+        return Certificate(
+            CertificateKind.NUMERIC,
+            f"float64 spectrum of width {spectrum.width}, null-space angle bound "
+            f"{spectrum.null_space_angle_bound:.2g}",
+            spectrum.noise_floor,
+        )
+
     def _verdict(self) -> Verdict:
+        hidden = self.dimension > 0
         if self.epsilon is not None:
-            if self.dimension > 0:
-                return Verdict.EPSILON_NON_IDENTIFIABLE
-            return Verdict.LOCALLY_IDENTIFIABLE
+            return Verdict.EPSILON_NON_IDENTIFIABLE if hidden else Verdict.LOCALLY_IDENTIFIABLE
         if not self.spectrum.resolved:
             return Verdict.UNDETERMINED
-        if self.dimension == 0:
-            identified = Verdict.GLOBALLY_IDENTIFIABLE, Verdict.LOCALLY_IDENTIFIABLE
-            return identified[0] if self.affine else identified[1]
-        return Verdict.NON_IDENTIFIABLE if self.affine else Verdict.FIRST_ORDER_ONLY
+        if not self.affine:
+            return Verdict.FIRST_ORDER_ONLY if hidden else Verdict.LOCALLY_IDENTIFIABLE
+        if not hidden:
+            return Verdict.GLOBALLY_IDENTIFIABLE
+        # A kernel of floating-point numbers is one at the noise floor, unless arithmetic proves it.
+        return Verdict.NON_IDENTIFIABLE if self._proved else Verdict.EPSILON_NON_IDENTIFIABLE
+
+    @cached_property
+    def _proved(self) -> bool:
+        """Whether exact arithmetic finds the same rank in an affine map's matrix (small ones)."""
+        if self._matrix is None or self._matrix.size > _EXACT_ENTRIES:
+            return False
+        if not self.affine or self.epsilon is not None or self.spectrum.error > 0:
+            return False
+        return int(exact_rank(self._matrix)) == self.spectrum.rank()

@@ -21,6 +21,7 @@ from identifiability.validation import as_matrix
 
 # One repeat is one draw of the rounding error; its size varies by a small factor from draw to draw.
 _SAFETY = 10.0
+_RESOLVED_ANGLE = 0.1  # radians; a basis that may be wrong by more says little about a direction
 _ROTATION_SEED = 0  # the repeat must give the same floor every time; any fixed rotation serves
 
 
@@ -30,16 +31,18 @@ class Spectrum:
 
     Parameters
     ----------
-    eigenvalues
-        (d,) in descending order, never negative: a negative one found is rounding, and counted in
+    values
+        (d,) in descending order, the numbers in which rank and gap are decided: singular values of
+        A, or eigenvalues of G. Never negative: a negative one found is rounding, and counted in
         the floor.
     eigenvectors
-        (d, d), column i belongs to ``eigenvalues[i]``.
+        (d, d), column i belongs to ``values[i]``.
     resolution
         Error level of ``values``: no value of the exact matrix is farther away (Weyl).
     rectangular
-        Whether ``values``, in which rank and gap are decided, are singular values of A or
-        eigenvalues of G.
+        Whether ``values`` are singular values of A, or eigenvalues of G.
+    error
+        The part of ``resolution`` that the caller stated: 0 if the matrix is meant exactly.
 
     Examples
     --------
@@ -48,10 +51,11 @@ class Spectrum:
     (2, 2)
     """
 
-    eigenvalues: np.ndarray
+    values: np.ndarray
     eigenvectors: np.ndarray
     resolution: float
     rectangular: bool
+    error: float = 0.0
 
     @classmethod
     def of(cls, operator: Any, *, error: float = 0.0, metric: bool | None = None) -> Spectrum:
@@ -89,7 +93,7 @@ class Spectrum:
         repeat = np.linalg.svd(matrix @ _rotation(width), compute_uv=False)
         measured = float(np.max(np.abs(singular - repeat)))
         resolution = error + max(_SAFETY * measured, _rounding(matrix, singular[0]))
-        return cls(padded**2, right.T, resolution, rectangular=True)
+        return cls(padded, right.T, resolution, rectangular=True, error=error)
 
     @classmethod
     def _of_metric(cls, matrix: np.ndarray, error: float) -> Spectrum:
@@ -110,17 +114,17 @@ class Spectrum:
                 f"{values[-1]:.3g}; pass metric=False if the matrix is a Jacobian"
             )
         resolution = max(resolution, -float(values[0]))
-        return cls(np.clip(values[::-1], 0.0, None), vectors[:, ::-1], resolution, False)
+        return cls(np.clip(values[::-1], 0.0, None), vectors[:, ::-1], resolution, False, error)
 
     @cached_property
-    def values(self) -> np.ndarray:
-        """(d,) the numbers in which rank is decided: singular values of A, eigenvalues of G."""
-        return np.sqrt(self.eigenvalues) if self.rectangular else self.eigenvalues
+    def eigenvalues(self) -> np.ndarray:
+        """(d,) of G, or of A^T A, in descending order."""
+        return self.values**2 if self.rectangular else self.values
 
     @property
     def width(self) -> int:
         """d, the dimension of the space that v lives in."""
-        return self.eigenvalues.size
+        return self.values.size
 
     @property
     def noise_floor(self) -> float:
@@ -154,12 +158,11 @@ class Spectrum:
 
     @property
     def resolved(self) -> bool:
-        """Whether the rank is decided: the split between row and null space is certain.
+        """Whether there is a gap: the null space is known to a tenth of a radian.
 
-        With a null space, its angle bound must say something (< 1); without one, every value is
-        above the floor already.
+        Without a null space nothing needs a gap, every value being above the floor already.
         """
-        return self.null_space_angle_bound < 1.0
+        return self.null_space_angle_bound <= _RESOLVED_ANGLE
 
     @property
     def effective_rank(self) -> float:

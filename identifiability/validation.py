@@ -33,7 +33,10 @@ def as_vector(value: Any, name: str, *, width: int | None = None) -> np.ndarray:
 
 
 def _real(value: Any, name: str) -> np.ndarray:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:  # numpy's answer to rows of unequal length
+        raise InvalidInput(f"{name} must have rows of equal length; pad or split them") from None
     if array.dtype.kind not in "fiub":
         raise InvalidInput(
             f"{name} must hold real numbers, got dtype {array.dtype}; convert it to float64"

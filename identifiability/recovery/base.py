@@ -65,13 +65,8 @@ def class_report(
     decided
         False makes the verdict ``undetermined``, whatever the kernel looks like.
     """
-    report = EquivalenceClass(spectrum, vector, affine=affine).report
-    witness = report.witness
-    if witness is not None:
-        change = np.linalg.norm(jacobian @ vector)
-        apart = np.linalg.norm(jacobian @ (witness.vector - vector))
-        witness = replace(witness, output_difference=float(apart / change))
-    report = replace(report, witness=witness, conditions=tuple(conditions))
+    seen = EquivalenceClass(jacobian, vector, affine=affine, spectrum=spectrum)
+    report = replace(seen.report, conditions=tuple(conditions))
     if decided:
         return report
     return replace(report, verdict=Verdict.UNDETERMINED, class_dimension=None, witness=None)

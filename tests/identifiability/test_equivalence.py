@@ -5,7 +5,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from identifiability import EquivalenceClass, FisherOperator, JacobianOperator, Spectrum, Verdict
+from identifiability import (
+    EquivalenceClass,
+    FisherOperator,
+    JacobianOperator,
+    Spectrum,
+    Verdict,
+    exact_rank,
+)
 from identifiability.errors import InvalidInput
 from tests.cases import SMOOTH_MAPS
 from tests.oracles import integer_matrix_of_rank
@@ -164,3 +171,25 @@ def test_bad_input_is_refused_in_one_sentence(make, sentence):
 def test_a_symmetric_matrix_of_an_affine_map_is_its_jacobian():
     seen = EquivalenceClass(np.array([[0.0, 1.0], [1.0, 0.0]]), [1.0, 2.0], affine=True)
     assert seen.report.verdict is Verdict.GLOBALLY_IDENTIFIABLE
+
+
+def test_only_exact_arithmetic_proves_non_identifiability():
+    """The same map in integers and in thirds: the doubles nearest to thirds have no kernel."""
+    integers = np.array([[1.0, 2.0], [3.0, 6.0]])
+    proved = EquivalenceClass(integers, [1.0, 1.0], affine=True).report
+    assert (proved.verdict, proved.certificate.kind) == (Verdict.NON_IDENTIFIABLE, "proof")
+    rounded = np.array([[1.0, 1 / 3], [0.1, 0.1 / 3 * (1 + 4e-16)]])
+    assert int(exact_rank(rounded)) == 2
+    numeric = EquivalenceClass(rounded, [1.0, 1.0], affine=True).report
+    assert numeric.verdict is Verdict.EPSILON_NON_IDENTIFIABLE
+    assert numeric.certificate.kind == "numeric"
+    assert numeric.unit == "eigenvalue (noise floor)"
+    erroneous = EquivalenceClass(
+        integers, [1.0, 1.0], affine=True, spectrum=Spectrum.of(integers, error=1e-6, metric=False)
+    )
+    assert erroneous.report.verdict is Verdict.EPSILON_NON_IDENTIFIABLE
+
+
+def test_tiny_and_huge_matrices_keep_their_rank():
+    for scale in (1e-200, 1e150):
+        assert Spectrum.of(scale * np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])).rank() == 2
