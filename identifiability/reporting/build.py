@@ -42,7 +42,11 @@ def render(results: dict[str, Any]) -> str:
     environment.filters["number"] = number
     style = (files("identifiability.reporting") / "report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html").render(
-        results=results, style=style, figures=_figures(results), claims=_claim_tables(results)
+        results=results,
+        style=style,
+        figures=_figures(results),
+        claims=_claim_tables(results),
+        dependencies=_dependencies(results),
     )
 
 
@@ -98,6 +102,20 @@ def _figures(results: dict[str, Any]) -> list[dict[str, Any]]:
         ),
     ]
     return [{"svg": Markup(figures.svg(draw)), "caption": text} for draw, text in drawn]
+
+
+def _dependencies(results: dict[str, Any]) -> Any:
+    """The graph of theorems, where all that they rest on is among them."""
+    from markupsafe import Markup
+
+    from identifiability.reporting import figures
+
+    theorems = results["proofs"]["theorems"] if results.get("proofs") else []
+    present = {entry["id"] for entry in theorems}
+    if not theorems or any(set(entry["depends_on"]) - present for entry in theorems):
+        return None
+    draw = partial(figures.dependency_graph, theorems=theorems)
+    return Markup(figures.svg(draw, width=8, height=4.6))
 
 
 def _claim_tables(results: dict[str, Any]) -> list[dict[str, Any]]:

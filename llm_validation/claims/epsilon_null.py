@@ -156,7 +156,8 @@ def _verdict(
 ) -> tuple[Outcome | None, str]:
     prediction = arm.prediction
     if prediction.arm == "null":
-        return at_most(value, EPSILON, "nats")
+        outcome, reason = at_most(value, EPSILON, "nats")
+        return outcome, f"{reason} (the null space was chosen on other prompts)"
     judged = prediction.alpha <= FIRST_ORDER_STRENGTH
     if prediction.value < ABOVE_FLOOR * floor:
         reason = f"predicted below {ABOVE_FLOOR:g} x rounding floor {floor:.1g}"
