@@ -126,7 +126,11 @@ def sample(rng: np.random.Generator) -> SteeredMap:
     width = int(rng.integers(2, 9))
     rank = int(rng.integers(1, width))
     rows = int(rng.integers(rank, width + 3))
-    jacobian = rng.integers(-4, 5, (rows, rank)) @ rng.integers(-4, 5, (rank, width))
+    jacobian = np.zeros((rows, width), dtype=int)
+    while (
+        not jacobian.any()
+    ):  # a map that is constant sees nothing, and has no scale to compare with
+        jacobian = rng.integers(-4, 5, (rows, rank)) @ rng.integers(-4, 5, (rank, width))
     vector = rng.integers(-5, 6, width)
     vector[0] = vector[0] or 1
     return _affine(jacobian, vector, strength=int(rng.choice([-2, -1, 1, 3])), rng=rng)

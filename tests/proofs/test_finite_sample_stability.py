@@ -82,6 +82,6 @@ def test_a_spectrum_without_gap_reports_no_angle() -> None:
     unclear = Spectrum.of(np.diag([1.0, 0.95, 0.9]), error=0.94)
     assert not unclear.resolved
     assert unclear.null_space_angle_bound == 1.0
-    clear = Spectrum.of(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1e-3]]), error=0.1)
+    clear = Spectrum.of(np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1e-3]]), error=0.05)
     assert clear.resolved
-    assert clear.null_space_angle_bound == pytest.approx(0.1 / (0.999 - 0.1), rel=1e-9)
+    assert clear.null_space_angle_bound == pytest.approx(0.05 / (0.999 - 0.05), rel=1e-9)
