@@ -68,6 +68,9 @@ def identifiability(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; every foreseeable misuse ends in one sentence and status 2."""
+    if arguments is not None:
+        # `python -m proofs N1` is `identifiability proofs N1`, and is recorded as that.
+        sys.argv = ["identifiability", *arguments]
     try:
         status = app(arguments, standalone_mode=False)
     except InvalidInput as error:

@@ -227,17 +227,27 @@ class EquivalenceClass:
 
     def _as_witness(self, member: np.ndarray) -> Witness:
         norms = np.linalg.norm(self.vector) * np.linalg.norm(member)
-        difference: float | None = None
-        if self._matrix is not None:
-            change = float(np.linalg.norm(self._matrix @ self.vector))
-            apart = float(np.linalg.norm(self._matrix @ (member - self.vector)))
-            difference = apart / change if change > 0 else apart
+        difference, unit = self._output_difference(member - self.vector)
         return Witness(
             vector=member,
             cosine=float(self.vector @ member / norms),
             distance=float(np.linalg.norm(member - self.vector)),
             output_difference=difference,
+            unit=unit,
         )
+
+    def _output_difference(self, step: np.ndarray) -> tuple[float | None, str]:
+        """What v + step does differently from v, as far as the operator tells, and its unit."""
+        if self._matrix is None:
+            return None, ""
+        if not self.spectrum.rectangular:
+            return float(0.5 * step @ self._matrix @ step), "nats, to second order"
+        change = float(np.linalg.norm(self._matrix @ self.vector))
+        apart = float(np.linalg.norm(self._matrix @ step))
+        order = "" if self.affine else ", to first order"
+        if change == 0:
+            return apart, f"norm of the outputs{order}"
+        return apart / change, f"relative to the change made by v{order}"
 
     @property
     def report(self) -> Report:

@@ -27,7 +27,7 @@ _PRIMES_AT_LEAST = _PRIME_LOW // 44
 
 @dataclass(frozen=True)
 class ExactRank:
-    """A rank and what certifies it; compares and converts like the integer it holds."""
+    """A rank and what certifies it; ``int()`` gives the rank."""
 
     rank: int
     certificate: Certificate
@@ -111,6 +111,8 @@ def generic_rank(
         probability at most ((r+1)·degree/p)^trials; the bound is for polynomials that do not
         vanish modulo p.
     """
+    if trials < 1:
+        raise InvalidInput(f"trials must be at least 1, got {trials}")
     ranks, shape = [], (0, 0)
     for _ in range(trials):
         prime = random_prime(rng)

@@ -202,12 +202,24 @@ def stack(operators: Sequence[LinearOperator]) -> LinearOperator:
 
 def average(metrics: Sequence[LinearOperator]) -> LinearOperator:
     """The mean of Fisher metrics over prompts, shape (d, d); its kernel is theirs intersected."""
-    return _Average(_common_width(metrics))
+    for metric in _common_width(metrics):
+        if not getattr(metric, "symmetric", False):
+            raise InvalidInput(
+                f"average takes metrics (d, d), got a {type(metric).__name__} of shape "
+                f"{metric.shape}; wrap Jacobians in FisherOperator"
+            )
+    return _Average(metrics)
 
 
 def _common_width(operators: Sequence[LinearOperator]) -> Sequence[LinearOperator]:
     if not operators:
         raise InvalidInput("expected at least one operator, got none; pass one for each prompt")
+    for operator in operators:
+        if not isinstance(operator, LinearOperator):
+            raise InvalidInput(
+                f"expected scipy LinearOperators, got {type(operator).__name__}; "
+                "wrap an array in scipy.sparse.linalg.aslinearoperator"
+            )
     widths = sorted({operator.shape[1] for operator in operators})
     if len(widths) > 1:
         raise InvalidInput(

@@ -31,7 +31,7 @@ def version() -> str:
 
 
 def provenance(seed: int, command: list[str] | None = None) -> dict[str, Any]:
-    """What one needs to know to compute the same again; no path and no host name."""
+    """What one needs to know to compute the same again."""
     installed = {d.name: d.version for d in importlib.metadata.distributions()}
     return {
         "command": command if command is not None else ["identifiability", *sys.argv[1:]],
@@ -58,8 +58,12 @@ def output_directory(path: Path) -> Path:
 
 def json_target(path: Path | None) -> Path | None:
     """A path for results, checked before anything is computed; ``-`` (stdout) and None pass."""
-    if path is not None and str(path) != "-" and not os.access(path.parent, os.W_OK):
-        raise InvalidInput(f"cannot write {path}; choose a directory that exists and is writable")
+    if path is None or str(path) == "-":
+        return path
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise InvalidInput(
+            f"cannot write {path}; name a file in a directory that exists and can be written"
+        )
     return path
 
 

@@ -5,7 +5,8 @@ and never from a Gram matrix: squaring halves the digits. For a metric G (d, d) 
 
 Rounding is measured, not assumed: the decomposition is repeated in a randomly rotated basis, where
 exact arithmetic would give the same spectrum. By Weyl's inequality an error E of the matrix moves
-no singular value by more than ||E||_2, so a value above the floor is certainly not zero.
+no singular value by more than ||E||_2: a value above the floor is not zero, as far as ten times the
+measured change bounds the error.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Spectrum:
     eigenvectors
         (d, d), column i belongs to ``values[i]``.
     resolution
-        Error level of ``values``: no value of the exact matrix is farther away (Weyl).
+        Error level of ``values``: the stated error, plus ten times the change seen on repeating.
     rectangular
         Whether ``values`` are singular values of A, or eigenvalues of G.
     error
@@ -132,7 +133,7 @@ class Spectrum:
         return self.resolution**2 if self.rectangular else self.resolution
 
     def rank(self) -> int:
-        """Number of values that are certainly not zero."""
+        """Number of values above the resolution, which count as not zero."""
         return int(np.sum(self.values > self.resolution))
 
     @property
@@ -193,8 +194,10 @@ class Spectrum:
 
     def epsilon_rank(self, epsilon: float, radius: float) -> int:
         """Number of directions whose quadratic divergence at ``radius`` exceeds ``epsilon``."""
-        if not (epsilon > 0 and radius > 0):
-            raise InvalidInput(f"epsilon and radius must be > 0, got {epsilon} and {radius}")
+        if not (0 < epsilon < np.inf and 0 < radius < np.inf):
+            raise InvalidInput(
+                f"epsilon and radius must be > 0 and finite, got {epsilon} and {radius}"
+            )
         return int(np.sum(0.5 * self.eigenvalues * radius**2 > epsilon))
 
 

@@ -81,15 +81,15 @@ class Condition:
 class Witness:
     """An explicit member v' of the equivalence class of v, and how well it hides.
 
-    ``output_difference`` is measured at the witness's own amplitude, never extrapolated; it is
-    None only when nothing was run.
+    ``output_difference`` is that of v' against v at the witness's own amplitude, in ``unit``, which
+    says whether it was measured or follows from a first- or second-order term; None if unknown.
     """
 
     vector: np.ndarray  # (d,)
     cosine: float
     distance: float
     output_difference: float | None = None
-    unit: str = "relative to the change made by v"
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,11 @@ class Report:
             f"  tolerance {self.tolerance:.3g} {self.unit}",
         ]
         if self.witness is not None:
-            cosine, distance = self.witness.cosine, self.witness.distance
-            lines.append(f"  witness at cosine {cosine:+.4f}, distance {distance:.4g}")
+            found = self.witness
+            line = f"  witness at cosine {found.cosine:+.4f}, distance {found.distance:.4g}"
+            if found.output_difference is not None:
+                line += f", outputs differ by {found.output_difference:.2g} ({found.unit})"
+            lines.append(line)
         lines += [f"  {c.name}: {_HOLDS[c.holds]} ({c.statement})" for c in self.conditions]
         return "\n".join(lines)
 

@@ -16,7 +16,10 @@ def main(theorem: Theorem) -> None:
     """Check one theorem, print it, and exit with 1 if it failed."""
     parser = argparse.ArgumentParser(description=f"{theorem.id}: {theorem.title}")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of random instances")
-    result = check(theorem, parser.parse_args().seed)
+    seed = parser.parse_args().seed
+    if seed < 0:
+        parser.error(f"--seed must be an integer >= 0, got {seed}")
+    result = check(theorem, seed)
     print(narrate(result))
     sys.exit(0 if result.status == "verified" else 1)
 

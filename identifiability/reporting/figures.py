@@ -73,7 +73,7 @@ def predicted_against_measured(axes: Axes, claims: list[dict[str, Any]]) -> None
 
 
 def strength_sweep(axes: Axes, sweeps: list[dict[str, Any]], trait: str) -> None:
-    """Measured over predicted KL against the strength, for every second decile and the null arm."""
+    """Measured over predicted KL against the strength, for every third decile."""
     rows = [r for r in sweeps if r["claim"] == "epsilon_null" and r["trait"] == trait]
     shown = [arm for arm in dict.fromkeys(r["arm"] for r in rows) if arm != "null"][::3]
     for i, arm in enumerate(shown):

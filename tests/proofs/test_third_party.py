@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 
-SOURCE = '''
+SOURCE = """
 import dataclasses
 
 from proofs.null_space_ambiguity import THEOREM as OURS
 
 THEOREM = dataclasses.replace(OURS, id="X1", name="their_theorem", title="Theirs", instances=2)
-'''
+"""
 
 
 def _installed(tmp_path):
@@ -18,7 +18,9 @@ def _installed(tmp_path):
     (tmp_path / "their_theorems.py").write_text(SOURCE)
     metadata = tmp_path / "their_theorems-1.0.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: their-theorems\nVersion: 1.0\n")
+    (metadata / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: their-theorems\nVersion: 1.0\n"
+    )
     (metadata / "entry_points.txt").write_text(
         "[identifiability.theorems]\ntheirs = their_theorems:THEOREM\n"
     )
