@@ -76,7 +76,7 @@ class EquivalenceClass:
             self._matrix = as_matrix(dense(operator), "operator")
             # A symmetric array that is said to be an affine map's matrix is no metric.
             read_as_metric = is_metric(operator, self._matrix)
-            if affine and isinstance(operator, np.ndarray):
+            if affine and not hasattr(operator, "symmetric"):
                 read_as_metric = False
             self.spectrum = spectrum or Spectrum.of(self._matrix, metric=read_as_metric)
         self.vector = as_vector(vector, "vector", width=self.spectrum.width)
@@ -135,9 +135,9 @@ class EquivalenceClass:
         ----------
         cosine
             Wanted cos(v, v'). By default the member of the same norm as v of least cosine that
-            the class and its radius allow: a - b, at (||a||^2 - ||b||^2)/||v||^2. Where v has no
-            invisible part, no other member has its norm, and v + n with n in the class's
-            direction space and ||n|| = ||v|| (or the radius) stands in.
+            the class and its radius allow: a - b, at (||a||^2 - ||b||^2)/||v||^2. Where no other
+            member within the radius has v's norm (v has no invisible part, or the class is a line),
+            v + n stands in, with n in the kernel and as long as v, or as the radius.
 
         Raises
         ------
@@ -180,10 +180,7 @@ class EquivalenceClass:
         if 2 * hidden <= limit:
             return self.representative - self.invisible_part
         if across is None:
-            raise InvalidInput(
-                f"within radius {limit:.4g} the class has no member of the norm of v but v itself; "
-                f"a radius of {2 * hidden:.4g} reaches one"
-            )
+            return self.vector - limit * along  # no other of v's norm is that near
         # At equal norm cos = 1 - ||v' - v||^2 / (2 ||v||^2): turn b until the chord is the radius.
         turn = 2 * np.arcsin(limit / (2 * hidden))
         turned = np.cos(turn) * along + np.sin(turn) * across
@@ -264,31 +261,44 @@ class EquivalenceClass:
             identified_functionals=self._seen.T,
             tolerance=self.epsilon if self.epsilon is not None else spectrum.noise_floor,
             unit="nats" if by_epsilon else "eigenvalue (noise floor)",
-            gap=spectrum.gap,
+            gap=self._gap,
             regime="white box, single layer",
             observable="affine outputs" if self.affine else "outputs, to first order at this state",
             witness=self.witness() if has_witness else None,
         )
 
+    @property
+    def _gap(self) -> float:
+        """Last value on the seen side of the class's cut less the first one on the other."""
+        values, rank = self.spectrum.values, self._seen.shape[1]
+        if rank == 0:
+            return 0.0
+        return float(values[rank - 1] - (values[rank] if rank < values.size else 0.0))
+
     def _certificate(self) -> Certificate:
         if self._proved:
             return Certificate(CertificateKind.PROOF, "rank over Q of the matrix of an affine map")
         spectrum = self.spectrum
-        return Certificate(
-            CertificateKind.NUMERIC,
-            f"float64 spectrum of width {spectrum.width}, null-space angle bound "
-            f"{spectrum.null_space_angle_bound:.2g}",
-            spectrum.noise_floor,
-        )
+        statement = f"spectrum of width {spectrum.width}, estimated noise floor"
+        if self.epsilon is not None:
+            statement += "; divergence to second order"
+        else:
+            statement += f", null-space angle bound {spectrum.null_space_angle_bound:.2g}"
+        return Certificate(CertificateKind.NUMERIC, statement, spectrum.noise_floor)
 
     def _verdict(self) -> Verdict:
         hidden = self.dimension > 0
-        if self.epsilon is not None:
-            return Verdict.EPSILON_NON_IDENTIFIABLE if hidden else Verdict.LOCALLY_IDENTIFIABLE
+        if self.epsilon is not None and self.radius is not None:
+            surely, at_most = self.spectrum.epsilon_null_dimension_bounds(self.epsilon, self.radius)
+            if surely > 0:
+                return Verdict.EPSILON_NON_IDENTIFIABLE
+            return Verdict.UNDETERMINED if at_most > 0 else Verdict.LOCALLY_IDENTIFIABLE
         if not self.spectrum.resolved:
             return Verdict.UNDETERMINED
-        if not self.affine:
-            return Verdict.FIRST_ORDER_ONLY if hidden else Verdict.LOCALLY_IDENTIFIABLE
+        if not self.affine and not hidden:
+            return Verdict.LOCALLY_IDENTIFIABLE
+        if not self.affine and self.spectrum.error == 0:
+            return Verdict.FIRST_ORDER_ONLY
         if not hidden:
             return Verdict.GLOBALLY_IDENTIFIABLE
         # A kernel of floating-point numbers is one at the noise floor, unless arithmetic proves it.

@@ -8,7 +8,8 @@ For a differentiable continuation f: R^d -> R^m at a state h,
 * ``stack``: Jacobians of several prompts or strengths on top of each other;
 * ``average``: the mean of metrics over prompts.
 
-All are scipy ``LinearOperator`` objects in float64, so scipy's iterative solvers take them.
+All are scipy ``LinearOperator`` objects in float64, so scipy's iterative solvers take them. What
+they hold is known to ``entry_rounding`` only, relative to its size: that of the state's dtype.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class JacobianOperator(LinearOperator):
         if self.output.ndim != 1:
             found = tuple(self.output.shape)
             raise InvalidInput(f"function must map (d,) to (m,), it returned {found}; flatten it")
+        self.entry_rounding = float(torch.finfo(self.state.dtype).eps)
         super().__init__(np.dtype(np.float64), (self.output.numel(), self.state.numel()))
 
     def _matvec(self, vector: np.ndarray) -> np.ndarray:
@@ -113,6 +115,7 @@ class FisherOperator(LinearOperator):
     def __init__(self, jacobian: JacobianOperator, *, precision: Any = None) -> None:
         self.jacobian = jacobian
         outputs, width = jacobian.shape
+        self.entry_rounding = jacobian.entry_rounding
         if precision is None:
             logits = jacobian.output.detach().to(torch.float64)
             self.probabilities = torch.softmax(logits, dim=0).cpu().numpy()
@@ -124,6 +127,8 @@ class FisherOperator(LinearOperator):
                     f"precision must be ({outputs}, {outputs}) as the output is, "
                     f"got {self.precision.shape}"
                 )
+            if not np.allclose(self.precision, self.precision.T):
+                raise InvalidInput("precision must be symmetric; pass an inverse covariance")
         super().__init__(np.dtype(np.float64), (width, width))
 
     def _output_metric(self, columns: np.ndarray) -> np.ndarray:
@@ -149,6 +154,7 @@ class _Stack(LinearOperator):
 
     def __init__(self, blocks: Sequence[LinearOperator]) -> None:
         self.blocks = blocks
+        self.entry_rounding = max(getattr(block, "entry_rounding", 0.0) for block in blocks)
         self.splits = np.cumsum([block.shape[0] for block in blocks])[:-1]
         rows = sum(block.shape[0] for block in blocks)
         super().__init__(np.dtype(np.float64), (rows, blocks[0].shape[1]))
@@ -174,6 +180,7 @@ class _Average(LinearOperator):
 
     def __init__(self, metrics: Sequence[LinearOperator]) -> None:
         self.metrics = metrics
+        self.entry_rounding = max(getattr(metric, "entry_rounding", 0.0) for metric in metrics)
         super().__init__(np.dtype(np.float64), metrics[0].shape)
 
     def _matvec(self, vector: np.ndarray) -> np.ndarray:

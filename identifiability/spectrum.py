@@ -69,7 +69,8 @@ class Spectrum:
             is made dense (d is small enough for that up to about 16 000).
         error
             Known bound on the spectral norm of the matrix's own error (for example the measured
-            distance of a float32 evaluation from a float64 one), in the matrix's units.
+            distance of a float32 evaluation from a float64 one), in the matrix's units. That of the
+            dtype in which an operator of this package is evaluated is added to it.
         metric
             Whether it is a metric. By default the operators of this package know, and an array is
             one if it is symmetric to rounding.
@@ -83,6 +84,8 @@ class Spectrum:
             raise InvalidInput(f"error must be a norm >= 0, got {error}; pass 0 if it is unknown")
         matrix = as_matrix(dense(operator), "operator")
         metric = is_metric(operator, matrix) if metric is None else metric
+        entries = getattr(operator, "entry_rounding", 0.0)
+        error += _SAFETY * entries * float(np.linalg.norm(matrix, 2))
         return cls._of_metric(matrix, error) if metric else cls._of_jacobian(matrix, error)
 
     @classmethod
@@ -152,8 +155,11 @@ class Spectrum:
         ||E||/(gap - ||E||), capped at 1, where nothing is known (Davis--Kahan and Wedin, in the
         computable form of theory.md R5); 0 where there is no null space or no row space.
         """
-        if self.rank() in (0, self.width):
+        rank = self.rank()
+        if rank == self.width or not np.any(self.values):
             return 0.0
+        if rank == 0:
+            return 1.0  # something, all of it below the error: nothing is known
         slack = self.gap - self.resolution
         return min(1.0, self.resolution / slack) if slack > 0 else 1.0
 
@@ -191,6 +197,15 @@ class Spectrum:
         (Courant--Fischer; theory.md N7); for a Fisher metric the quadratic mean KL is in nats.
         """
         return self.width - self.epsilon_rank(epsilon, radius)
+
+    def epsilon_null_dimension_bounds(self, epsilon: float, radius: float) -> tuple[int, int]:
+        """Fewest and most directions within ``epsilon`` that the resolution leaves possible."""
+        self.epsilon_rank(epsilon, radius)
+        low, high = self.values - self.resolution, self.values + self.resolution
+        if self.rectangular:
+            low, high = np.clip(low, 0, None) ** 2, high**2
+        cut = 2 * epsilon / radius**2
+        return int(np.sum(high <= cut)), int(np.sum(low <= cut))
 
     def epsilon_rank(self, epsilon: float, radius: float) -> int:
         """Number of directions whose quadratic divergence at ``radius`` exceeds ``epsilon``."""

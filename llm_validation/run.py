@@ -16,7 +16,7 @@ from llm_validation.claims.claim import EPSILON, ClaimResult
 from llm_validation.dataset import load_prompts, load_trait
 from llm_validation.extraction import encode, extract_vector
 from llm_validation.models import DEFAULT_MODEL, LanguageModel, load_model
-from llm_validation.setting import PromptSplit, Setting
+from llm_validation.setting import METRICS_COMPARED, PromptSplit, Setting
 from llm_validation.structure import decoder_of
 
 CLAIMS = (epsilon_null, orthogonal_not_invisible)
@@ -63,11 +63,12 @@ def run(
     setting = _setting(model, layer, traits, size, seed, steps)
     predicted = [claim.predict(setting, _directions(claim, size)) for claim in CLAIMS]
     stated = [plain(asdict(arm.prediction)) for arms in predicted for arm in arms]
-    measured = [
+    rows = [
         row
         for claim, arms in zip(CLAIMS, predicted, strict=True)
         for row in claim.measure(setting, arms)
     ]
+    done = [row for row in rows if row.measured is not None]
     return {
         "version": version(),
         "schema": SCHEMA,
@@ -82,10 +83,13 @@ def run(
             "vectors": {name: _vector(v) for name, v in setting.vectors.items()},
         },
         "predictions": stated,
-        "claims": [plain(row) for row in measured if row.verdict is not None],
-        "sweeps": [_sweep(row) for row in measured],
+        "claims": [plain(row) for row in done if row.verdict is not None],
+        "sweeps": [_sweep(row) for row in done],
         "spectrum": [_spectrum(setting)],
-        "cells": {"done": len(measured), "missing": []},
+        "cells": {
+            "done": len(done),
+            "missing": [{"key": r.key, "reason": r.reason} for r in rows if r.measured is None],
+        },
     }
 
 
@@ -100,7 +104,8 @@ class _Steps:
 
 def _count(size: Size, traits: int) -> int:
     random_arms = traits * len(orthogonal_not_invisible.STRENGTHS)
-    return traits + size.choosing + size.predicting + 1 + size.measuring * (1 + random_arms)
+    metrics = size.choosing + size.predicting + METRICS_COMPARED
+    return traits + metrics + size.measuring * (1 + random_arms)
 
 
 def _directions(claim: Any, size: Size) -> int:

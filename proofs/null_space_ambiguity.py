@@ -108,6 +108,16 @@ def _identities() -> Iterator[Identity]:
     yield Identity("cos^2 = |b|^2/|v|^2 at one s only", meeting, [(b**2 - a**2) / (2 * b)])
     numerator = (a**2 + b * s).subs(s, meeting[0])
     yield Identity("where cos > 0: not attained", numerator, (a**2 + b**2) / 2)
+    w = sp.symbols("w", nonnegative=True)  # v.v' = -w <= 0: every member at a right angle or more
+    blunt = member.subs(s, -(a**2 + w) / b)
+    slack = b**2 * blunt.dot(blunt) - v.dot(blunt) ** 2
+    positive = a**2 * (a**2 + b**2) + 2 * a**2 * w + b**2 * t**2
+    yield Identity("b^2|v'|^2 - (v.v')^2 > 0 there: none below the bound", slack, positive)
+    hidden = sp.Matrix([0, b, 0]), sp.Matrix([0, -b, 0])
+    opposite = hidden[0].dot(hidden[1]) / (hidden[0].norm() * hidden[1].norm())
+    yield Identity("attained if a = 0, at -v", opposite, -1)
+    visible = (cosine * sp.sqrt(a**2 + b**2)).subs(b, 0) / a  # v = a: no invisible part
+    yield Identity("0 if b = 0, and never reached", visible, a / member.norm())
     orthogonal = sp.solve(v.dot(member), s)
     yield Identity("an orthogonal member exists iff b != 0", orthogonal, [-(a**2) / b])
     phi = sp.symbols("phi", real=True)

@@ -423,7 +423,7 @@ FALSE_VARIANTS = (
         sample=_two_strengths,
     ),
     FalseVariant(
-        "h_l itself is null at layer l, without pulling back",
+        "h_L itself, not pulled back, is null at layer l",
         instead_of="radial direction",
         discrepancy=lambda i: radial_direction_error(i, i.last / np.linalg.norm(i.last)),
     ),

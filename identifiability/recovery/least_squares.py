@@ -149,10 +149,12 @@ def _gap(bound: float, accuracy: float) -> Condition:
 
 def _full_rank(spectrum: Spectrum, *, decided: bool) -> Condition:
     rank = spectrum.rank()
+    full = rank == spectrum.width
     return Condition(
         "full rank",
         "ker J = {0}, so that v is recovered as a whole",
-        holds=rank == spectrum.width if decided else None,
+        # Below a stated error a value may be zero or not: it is not shown to be.
+        holds=(True if full else None if spectrum.error > 0 else False) if decided else None,
         statistic=float(rank),
         threshold=float(spectrum.width),
         reason="the part of v in ker J changes no output (theory.md N1)",

@@ -14,15 +14,16 @@ from enum import StrEnum
 from identifiability.statistics import Interval
 
 EPSILON = 0.01
-"""Nats; about 230 samples tell such outputs apart at error 0.05 (Bretagnolle--Huber, N7)."""
+"""Nats; with fewer than about 230 samples no test keeps the sum of its two errors at 0.05
+(Bretagnolle--Huber, N7)."""
 
 LOG_BAND = math.log(2)
 """A predicted KL or ratio is confirmed within a factor of two: the second-order term alone is
 meant, and at the strengths judged the next one may reach half of it."""
 
 FIRST_ORDER_STRENGTH = 0.5
-"""Largest strength at which the second-order prediction is judged; beyond it only the strength at
-which the prediction leaves its band is reported."""
+"""Largest strength at which a predicted KL or ratio is judged against its band; beyond it both are
+reported, without a verdict. An upper limit in nats needs no prediction and is judged throughout."""
 
 
 class Outcome(StrEnum):
@@ -38,6 +39,7 @@ class Prediction:
     """A number stated before the measurement, with what it is about.
 
     ``interval`` is the prediction's own uncertainty, from the prompts that it was estimated on.
+    Both are None where there is nothing to predict; the arm is then missing, with a reason.
     """
 
     claim: str
@@ -45,32 +47,23 @@ class Prediction:
     trait: str
     arm: str
     alpha: float
-    value: float
-    interval: tuple[float, float]
+    prediction: float | None
+    prediction_interval: tuple[float, float] | None
     margin: float
     unit: str
 
 
 @dataclass(frozen=True)
-class ClaimResult:
-    """One row of ``claims`` in the results file (interfaces.md).
+class ClaimResult(Prediction):
+    """One row of ``claims`` in the results file (docs/interfaces.md): a prediction, measured.
 
-    ``verdict`` is None at strengths that are reported and not judged; such rows go into the
-    strength sweeps only.
+    ``verdict`` is None at strengths that are reported and not judged (such rows go into the
+    strength sweeps only), and where nothing was measured (such rows are missing cells).
     """
 
-    claim: str
-    theorem: str
-    trait: str
     layer: int
-    arm: str
-    alpha: float
-    prediction: float
-    prediction_interval: tuple[float, float]
     measured: float | None
     interval: tuple[float, float] | None
-    margin: float
-    unit: str
     seeds: int
     n_prompts: int
     dtype: str
@@ -82,6 +75,11 @@ class ClaimResult:
     p_adjusted: float | None = None
     power: float | None = None
     paper_statistic: float | None = None
+
+    @property
+    def key(self) -> str:
+        """Names the cell among all of a run."""
+        return f"{self.claim}/{self.trait}/{self.arm}/{self.alpha:g}"
 
 
 def within_band(log_ratio: Interval, band: float = LOG_BAND) -> tuple[Outcome, str]:
@@ -96,7 +94,7 @@ def within_band(log_ratio: Interval, band: float = LOG_BAND) -> tuple[Outcome, s
 
 def at_most(value: Interval, limit: float, unit: str) -> tuple[Outcome, str]:
     """Verdict on an upper limit; the interval's ends are one-sided bounds."""
-    bound = f"one-sided {100 * (1 + value.level) / 2:.1f} % bound"
+    bound = f"nominal one-sided {100 * (1 + value.level) / 2:.1f} % bound"
     if value.high <= limit:
         return Outcome.CONFIRMED, f"upper {bound} {value.high:.2g} <= {limit:g} {unit}"
     if value.low > limit:

@@ -6,14 +6,15 @@ Two predictions, both about norm-matched displacements alpha ||v|| u orthogonal 
   ½ α² ||v||² uᵀGu, within a factor of two, at strengths up to 0.5, wherever that is above the
   floor of rounding;
 * **null**: for u drawn from the epsilon-null space at radius alpha ||v|| the KL is at most epsilon.
+  This is an upper limit, not a predicted value, and is judged at every strength. It is about the
+  average of such directions: the edge of the null space, and so its dimension, are not tested.
 
-Beyond strength 0.5 the same numbers are measured and the strength at which the prediction leaves
-its band is reported, without a verdict.
+Beyond strength 0.5 the deciles are measured and reported without a verdict.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -34,9 +35,9 @@ from llm_validation.setting import Setting, quadratic_divergences
 STRENGTHS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0)
 DECILES = 10
 
-# A prediction at the rounding floor would be compared with rounding: at ten times the floor that
-# changes a ratio by a tenth, small against a factor of two.
-ABOVE_FLOOR = 10.0
+# KL is quadratic in the logits, so rounding that alone shows a KL of f changes a KL of K by up to
+# f + 2 sqrt(f K), through the cross term: a tenth at K = 400 f, small against a factor of two.
+ABOVE_FLOOR = 400.0
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,7 @@ def measure(setting: Setting, arms: list[Arm]) -> list[ClaimResult]:
     found = setting.divergences(everything, "KL along the spectrum")
     ends = np.cumsum([len(arm.displacements) for arm in arms])
     columns = np.split(found, ends[:-1], axis=1)
-    return [
-        _judged(setting, arm, part.mean(axis=1), floor)
-        for arm, part in zip(arms, columns, strict=True)
-    ]
+    return [_judged(setting, arm, part, floor) for arm, part in zip(arms, columns, strict=True)]
 
 
 def _decile_arms(setting: Setting, trait: str, index: int, directions: int) -> list[Arm]:
@@ -96,10 +94,10 @@ def _null_arms(setting: Setting, trait: str, index: int, directions: int) -> lis
     for alpha in STRENGTHS:
         rank = spectrum.epsilon_rank(EPSILON, alpha * float(np.linalg.norm(vector)))
         basis = spectrum.eigenvectors[:, rank:]
-        if basis.shape[1] < 2:
-            continue  # no direction is predicted to be invisible: there is nothing to test
         rng = np.random.default_rng([setting.seed, 2, index, int(1000 * alpha)])
-        units = random_in_span(basis, vector, directions, rng)
+        # Below two dimensions none is left orthogonal to v: an arm without directions is missing.
+        count = directions if basis.shape[1] >= 2 else 0
+        units = random_in_span(basis, vector, count, rng)
         arms.append(_arm(setting, trait, "null", alpha, units, EPSILON))
     return arms
 
@@ -108,43 +106,53 @@ def _arm(
     setting: Setting, trait: str, name: str, alpha: float, units: np.ndarray, margin: float
 ) -> Arm:
     displacements = alpha * np.linalg.norm(setting.vectors[trait].vector) * units
-    predicted = quadratic_divergences(setting.predicting_metrics, displacements).mean(axis=1)
-    rng = np.random.default_rng([setting.seed, 3])
-    interval = cluster_bootstrap(lambda q: q.mean(axis=1), [predicted], rng=rng)
+    value, interval, predicted = None, None, np.zeros(0)
+    if len(units):
+        predicted = quadratic_divergences(setting.predicting_metrics, displacements).mean(axis=1)
+        rng = np.random.default_rng([setting.seed, 3])
+        found = cluster_bootstrap(lambda q: q.mean(axis=1), [predicted], rng=rng)
+        value, interval = found.estimate, (found.low, found.high)
     prediction = Prediction(
         claim="epsilon_null",
         theorem="N7",
         trait=trait,
         arm=name,
         alpha=alpha,
-        value=interval.estimate,
-        interval=(interval.low, interval.high),
+        prediction=value,
+        prediction_interval=interval,
         margin=margin,
         unit="nats",
     )
     return Arm(prediction, displacements, predicted)
 
 
-def _judged(setting: Setting, arm: Arm, measured: np.ndarray, floor: float) -> ClaimResult:
-    prediction = arm.prediction
+def _judged(setting: Setting, arm: Arm, found: np.ndarray, floor: float) -> ClaimResult:
+    """From (N, k) divergences of an arm's k displacements to its row."""
+    if found.shape[1] == 0:
+        reason = "fewer than two dimensions are epsilon-null at this radius: nothing to test"
+        return _row(setting, arm, len(found), None, None, reason)
+    measured = found.mean(axis=1)
     rng = np.random.default_rng([setting.seed, 4])
     value = cluster_bootstrap(lambda k: k.mean(axis=1), [measured], rng=rng)
     verdict, reason = _verdict(arm, measured, value, floor, rng)
+    return _row(setting, arm, len(found), value, verdict, reason)
+
+
+def _row(
+    setting: Setting,
+    arm: Arm,
+    prompts: int,
+    value: Interval | None,
+    verdict: Outcome | None,
+    reason: str,
+) -> ClaimResult:
     return ClaimResult(
-        claim=prediction.claim,
-        theorem=prediction.theorem,
-        trait=prediction.trait,
+        **asdict(arm.prediction),
         layer=setting.layer,
-        arm=prediction.arm,
-        alpha=prediction.alpha,
-        prediction=prediction.value,
-        prediction_interval=prediction.interval,
-        measured=value.estimate,
-        interval=(value.low, value.high),
-        margin=prediction.margin,
-        unit=prediction.unit,
+        measured=None if value is None else value.estimate,
+        interval=None if value is None else (value.low, value.high),
         seeds=len(arm.displacements),
-        n_prompts=len(measured),
+        n_prompts=prompts,
         dtype=setting.model.dtype,
         verdict=verdict,
         reason=reason,
@@ -159,7 +167,7 @@ def _verdict(
         outcome, reason = at_most(value, EPSILON, "nats")
         return outcome, f"{reason} (the null space was chosen on other prompts)"
     judged = prediction.alpha <= FIRST_ORDER_STRENGTH
-    if prediction.value < ABOVE_FLOOR * floor:
+    if arm.predicted.mean() < ABOVE_FLOOR * floor:
         reason = f"predicted below {ABOVE_FLOOR:g} x rounding floor {floor:.1g}"
         return (Outcome.INCONCLUSIVE if judged else None), reason
     log_ratio = cluster_bootstrap(

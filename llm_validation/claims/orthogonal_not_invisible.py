@@ -2,13 +2,14 @@ r"""Claim 2 — a random orthogonal direction is not invisible: its KL relative 
 
 .. math:: \rho = \frac{(\operatorname{tr} G - \hat v^\top G \hat v)/(d - 1)}{\hat v^\top G \hat v}
 
-is computed from G on some prompts; the ratio of mean divergences, random direction over v at equal
+is computed from G on some prompts. Whether that is visible depends on ρ; that it is ρ is what the
+claim says: the ratio of mean divergences, random direction over v at equal
 norm, is measured on others, at strengths up to 0.5, and must lie within a factor of two.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -58,8 +59,8 @@ def predict(setting: Setting, directions: int) -> list[Arm]:
                 trait=trait,
                 arm="random orthogonal / v",
                 alpha=alpha,
-                value=rho.estimate,
-                interval=(rho.low, rho.high),
+                prediction=rho.estimate,
+                prediction_interval=(rho.low, rho.high),
                 margin=LOG_BAND,
                 unit="ratio of KL",
             )
@@ -99,18 +100,10 @@ def _measured(setting: Setting, arm: Arm) -> ClaimResult:
     if prediction.alpha > FIRST_ORDER_STRENGTH:
         verdict = None
     return ClaimResult(
-        claim=prediction.claim,
-        theorem=prediction.theorem,
-        trait=prediction.trait,
+        **asdict(prediction),
         layer=setting.layer,
-        arm=prediction.arm,
-        alpha=prediction.alpha,
-        prediction=prediction.value,
-        prediction_interval=prediction.interval,
         measured=value.estimate,
         interval=(value.low, value.high),
-        margin=prediction.margin,
-        unit=prediction.unit,
         seeds=len(directions),
         n_prompts=len(found),
         dtype=setting.model.dtype,

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -193,3 +194,50 @@ def test_only_exact_arithmetic_proves_non_identifiability():
 def test_tiny_and_huge_matrices_keep_their_rank():
     for scale in (1e-200, 1e150):
         assert Spectrum.of(scale * np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]])).rank() == 2
+
+
+def test_a_float32_operator_proves_nothing():
+    """Rounding of float32 gives a map of rank 3 six non-zero singular values."""
+    generator = torch.Generator().manual_seed(0)
+    outer, inner = torch.randn(8, 3, generator=generator), torch.randn(3, 6, generator=generator)
+    operator = JacobianOperator(lambda h: outer @ (inner @ h), torch.zeros(6))
+    assert int(exact_rank(operator @ np.eye(6))) > 3
+    report = EquivalenceClass(operator, np.ones(6), affine=True).report
+    assert report.verdict is Verdict.EPSILON_NON_IDENTIFIABLE
+    assert (report.class_dimension, report.certificate.kind) == (3, "numeric")
+
+
+def test_what_lies_below_a_stated_error_is_not_called_zero():
+    below = Spectrum.of(np.diag([1.0, 0.01]), error=0.05)
+    assert EquivalenceClass(below, [1.0, 1.0]).report.verdict is Verdict.EPSILON_NON_IDENTIFIABLE
+    nothing_known = Spectrum.of(np.diag([1.0, 0.01]), error=1e6)
+    assert EquivalenceClass(nothing_known, [1.0, 1.0]).report.verdict is Verdict.UNDETERMINED
+
+
+def test_an_epsilon_verdict_needs_the_error_on_its_side_of_the_cut():
+    metric = np.diag([1.0, 0.05])
+    for error, verdict in (
+        (0.0, Verdict.LOCALLY_IDENTIFIABLE),  # half of 0.05 times 100 is far above 0.01
+        (0.1, Verdict.UNDETERMINED),
+    ):
+        spectrum = Spectrum.of(metric, error=error)
+        seen = EquivalenceClass(spectrum, [1.0, 1.0], epsilon=0.01, radius=10.0)
+        assert seen.report.verdict is verdict
+    assert Spectrum.of(metric, error=0.1).epsilon_null_dimension_bounds(0.01, 10.0) == (0, 1)
+
+
+def test_a_line_within_a_small_radius_still_has_a_witness():
+    seen = EquivalenceClass(np.diag([1.0, 0.0]), [1.0, 1.0], epsilon=0.01, radius=1.0)
+    witness = seen.report.witness
+    assert witness is not None
+    assert seen.contains(witness.vector)
+    assert witness.distance == pytest.approx(1.0)
+    assert (witness.output_difference, witness.unit) == (0.0, "nats, to second order")
+
+
+def test_a_witness_under_a_metric_differs_by_half_the_quadratic_form():
+    metric = np.diag([4.0, 0.01, 0.0])
+    seen = EquivalenceClass(metric, [1.0, 1.0, 1.0], epsilon=0.01, radius=1.0)
+    witness = seen.witness()
+    step = witness.vector - 1.0
+    assert witness.output_difference == pytest.approx(0.5 * 0.01 * step[1] ** 2)

@@ -132,6 +132,15 @@ def test_it_is_written_beside_its_results(results, tmp_path):
     assert [p.name for p in page.parent.iterdir()] == ["index.html"]
 
 
+def test_a_directory_of_the_transformer_alone_has_a_report_too(results, tmp_path):
+    alone = results["llm"] | {key: results[key] for key in ("version", "schema")}
+    alone["provenance"] = provenance(0, ["identifiability", "llm"])
+    write_json(tmp_path / "results.json", alone)
+    text = build_report(tmp_path).read_text(encoding="utf-8")
+    assert "On a transformer" in text
+    assert "Theorems" not in text
+
+
 def test_formulas_are_mathml_and_missing_numbers_are_dashes():
     assert "<mfrac>" in mathml(r"\frac{a}{b}")
     assert (number(None), number(0.012345)) == ("–", "0.0123")

@@ -69,7 +69,7 @@ def test_a_ratio_of_one_would_be_refuted_for_a_visible_vector():
     top = setting.choosing_spectrum.eigenvectors[:, 0]
     setting.vectors["planted"].vector = 0.3 * top
     arms = orthogonal_not_invisible.predict(setting, 6)
-    assert all(arm.prediction.value < 0.3 for arm in arms)
+    assert all(arm.prediction.prediction < 0.3 for arm in arms)
     rows = [r for r in orthogonal_not_invisible.measure(setting, arms) if r.verdict is not None]
     assert all(row.verdict is not Outcome.REFUTED for row in rows)
     assert all(row.interval[1] < 0.5 for row in rows)
@@ -116,3 +116,17 @@ def test_strengths_beyond_a_half_are_reported_and_not_judged():
     strong = [row for row in rows if row.alpha > 0.5 and row.arm != "null"]
     assert strong
     assert all(row.verdict is None and row.measured is not None for row in strong)
+
+
+def test_an_arm_without_directions_is_a_missing_cell_with_its_reason():
+    """A metric that sees everything at every radius leaves no epsilon-null space."""
+    setting = SoftmaxSetting()
+    setting.choosing_metrics[:] = 1e6 * np.eye(setting.width)
+    rows = epsilon_null.measure(setting, epsilon_null.predict(setting, 2))
+    null = [row for row in rows if row.arm == "null"]
+    assert len(null) == len(epsilon_null.STRENGTHS)
+    for row in null:
+        assert row.measured is None
+        assert row.verdict is None
+        assert "nothing to test" in row.reason
+        assert row.key == f"epsilon_null/planted/null/{row.alpha:g}"
