@@ -16,7 +16,7 @@ import numpy as np
 
 from identifiability.errors import InvalidInput
 from identifiability.exact import exact_rank
-from identifiability.spectrum import Spectrum, dense, is_metric
+from identifiability.spectrum import Spectrum, dense, entry_error, is_metric
 from identifiability.validation import as_matrix, as_vector
 from identifiability.verdict import Certificate, CertificateKind, Report, Verdict, Witness
 
@@ -70,6 +70,7 @@ class EquivalenceClass:
         if (epsilon is None) != (radius is None):
             raise InvalidInput("epsilon (nats) and radius (a norm) go together; pass both or none")
         self._matrix: np.ndarray | None = None
+        self._given = not hasattr(operator, "matmat")  # an operator's entries are computed
         if isinstance(operator, Spectrum):
             self.spectrum = operator
         else:
@@ -78,7 +79,10 @@ class EquivalenceClass:
             read_as_metric = is_metric(operator, self._matrix)
             if affine and not hasattr(operator, "symmetric"):
                 read_as_metric = False
-            self.spectrum = spectrum or Spectrum.of(self._matrix, metric=read_as_metric)
+            error = entry_error(operator, self._matrix)
+            self.spectrum = spectrum or Spectrum.of(
+                self._matrix, metric=read_as_metric, error=error
+            )
         self.vector = as_vector(vector, "vector", width=self.spectrum.width)
         self.epsilon, self.radius, self.affine = epsilon, radius, affine
         rank = self.spectrum.rank()
@@ -307,7 +311,7 @@ class EquivalenceClass:
     @cached_property
     def _proved(self) -> bool:
         """Whether exact arithmetic finds the same rank in an affine map's matrix (small ones)."""
-        if self._matrix is None or self._matrix.size > _EXACT_ENTRIES:
+        if not self._given or self._matrix is None or self._matrix.size > _EXACT_ENTRIES:
             return False
         if not self.affine or self.epsilon is not None or self.spectrum.error > 0:
             return False

@@ -84,8 +84,7 @@ class Spectrum:
             raise InvalidInput(f"error must be a norm >= 0, got {error}; pass 0 if it is unknown")
         matrix = as_matrix(dense(operator), "operator")
         metric = is_metric(operator, matrix) if metric is None else metric
-        entries = getattr(operator, "entry_rounding", 0.0)
-        error += _SAFETY * entries * float(np.linalg.norm(matrix, 2))
+        error += entry_error(operator, matrix)
         return cls._of_metric(matrix, error) if metric else cls._of_jacobian(matrix, error)
 
     @classmethod
@@ -236,6 +235,17 @@ def is_metric(operator: Any, matrix: np.ndarray) -> bool:
     # A product such as J^T F J is symmetric but for the rounding of its sums.
     asymmetry = np.abs(matrix - matrix.T).max()
     return bool(asymmetry <= 10 * _rounding(matrix, np.abs(matrix).max()))
+
+
+def entry_error(operator: Any, matrix: np.ndarray) -> float:
+    """Estimated norm of the error with which an operator was evaluated, in its dtype; 0 in float64.
+
+    In float64 the repeat of the decomposition shows rounding of the same size already.
+    """
+    relative = getattr(operator, "entry_rounding", 0.0)
+    if relative <= np.finfo(np.float64).eps:
+        return 0.0
+    return _SAFETY * relative * float(np.linalg.norm(matrix, 2))
 
 
 def _rounding(matrix: np.ndarray, scale: float) -> float:
