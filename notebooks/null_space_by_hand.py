@@ -73,7 +73,7 @@ ax.axhline(seen.infimum_cosine, ls="--", color="0.5", label="infimum, not attain
 ax.plot(n @ v, 1, "o", label="v itself")
 ax.plot(-(n @ v), witness.cosine, "s", label="a − b, as long as v")
 ax.set(xlabel="position t on the class", ylabel="cosine to v")
-ax.legend(loc="upper right")
+ax.legend(loc="center right")
 plt.show()
 assert cosines.min() > seen.infimum_cosine
 
