@@ -9,7 +9,8 @@ right singular vectors of J^ are taken for those of J. If rank J = r, so that th
     \sin\angle \le \frac{\eta}{\hat g - \eta}
 
 where the angle is the largest principal one. Both need only measured singular values. The first is
-attained for every eta, at E = eta u_r n^T with n in ker J; the second in the limit eta/g -> 0.
+attained for small eta, by E = eta u_r n^T with n in ker J (checked at one eta); the second in the
+limit eta/g -> 0.
 With sigma_r(J) in place of sigma_r(J^) the first is false: J = diag(1, 0), ||E|| = 0.4 reaches
 1/sqrt(5) = 0.447.
 
@@ -405,7 +406,7 @@ THEOREM = Theorem(
         "For all J (m x d), J^ = J + E with ||E|| <= eta, and r < d: the largest angle between the "
         "last d - r right singular vectors of J^ and those of J has sin <= eta/sigma_r(J^) if "
         "rank J = r, and sin <= eta/(g - eta) whenever g = sigma_r(J^) - sigma_{r+1}(J^) > eta. "
-        "The first is attained for every eta, the second as eta/g -> 0."
+        "The first is attained by small eta, the second as eta/g -> 0."
     ),
     latex=(
         r"\sin\angle \le \frac{\eta}{\sigma_r(\hat J)} \ (\mathrm{rank}\,J = r), \qquad "
