@@ -487,10 +487,10 @@ THEOREM = Theorem(
     statement=(
         "For every channel T of the tokens, [v]_F is contained in [v]_{T o F} and G_T <= G. For N "
         "affine prompts whose Nm logit rows are jointly independent the class has codimension Nm "
-        "from logits, N(m-1) from probabilities, Nk from k < m log-probabilities, N(k-1) from sampling "
-        "among the top k, N from a log-odds, 1 from its mean; and 0 from greedy tokens, whose "
-        "class contains the ball of radius gamma/(sqrt(2) L |alpha|). Sampled completions have "
-        "G_seq = sum_t E G_t. A temperature in (0, oo) keeps class and kernel."
+        "from logits, N(m-1) from probabilities, Nk from k < m log-probabilities, N(k-1) from "
+        "sampling among the top k, N from a log-odds, 1 from its mean; and 0 from greedy tokens, "
+        "whose class contains the ball of radius gamma/(sqrt(2) L |alpha|). Sampled completions "
+        "have G_seq = sum_t E G_t. A temperature in (0, oo) keeps class and kernel."
     ),
     latex=(
         r"[v]_F \subseteq [v]_{T \circ F}, \quad G_T \preceq G, \quad "
