@@ -66,7 +66,9 @@ class Condition:
     """One condition of a theorem, checked on the data at hand before anything is estimated.
 
     ``holds`` is None when the condition could not be decided; ``statistic`` and ``threshold`` are
-    what was compared, ``reason`` says why the threshold is where it is.
+    what was compared, ``reason`` says why the threshold is where it is. ``interval`` is the
+    statistic's own uncertainty where it is estimated from samples, and ``decided_by`` says how an
+    expensive condition was settled (``"integer program"``, ``"coherence bound"``).
     """
 
     name: str
@@ -75,6 +77,32 @@ class Condition:
     statistic: float | None = None
     threshold: float | None = None
     reason: str = ""
+    interval: tuple[float, float] | None = None
+    decided_by: str = ""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the conditions say an estimate will be, before it is made.
+
+    Parameters
+    ----------
+    recovers
+        Whether the truth comes back (up to the gauge that is always there); None if undecided.
+    failure_mode
+        How it fails, in words; None exactly when it recovers.
+    affected
+        Groups of components (columns, sources, environments) among which the answer is arbitrary:
+        ``((1, 4),)`` is a free rotation of the second and the fifth. Empty where none can be named.
+    """
+
+    recovers: bool | None
+    failure_mode: str | None = None
+    affected: tuple[tuple[int, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.recovers is True) != (self.failure_mode is None):
+            raise ValueError("a prediction names a failure mode exactly when it is not recovery")
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,15 @@ matrix runs every row on several instances. A cell agrees when outcome *and* fai
 predicted, so rows whose condition is off test the theory as hard as those where it holds.
 
 A method's rows live in ``toy_models/cells/METHOD.py`` as the tuple ``ROWS``; adding a method is
-adding such a file and its name to ``METHODS``.
+adding such a file and its name to ``METHODS``. Phase diagrams live in
+``toy_models/diagrams/NAME.py`` as ``DIAGRAM``, their names in ``DIAGRAMS``.
 """
 
 from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -22,8 +23,25 @@ import numpy as np
 from identifiability.choose import unknown
 from identifiability.parallel import ordered_map
 from identifiability.progress import Advance, silent
+from toy_models.diagram import Diagram, Found, Point, as_json
 
-METHODS = ("least_squares",)
+METHODS = (
+    "least_squares",
+    "ica",
+    "sparse",
+    "environment",
+    "covariance",
+    "invariant",
+    "cross_layer",
+)
+DIAGRAMS = (
+    "epsilon_null_dimension",
+    "ica_source_shape",
+    "sparse_l1",
+    "environments_needed",
+    "two_environments",
+    "layers_needed",
+)
 DEFAULT_SEEDS, FULL_SEEDS = 3, 25
 
 
@@ -117,6 +135,13 @@ def select(methods: Iterable[str]) -> list[Row]:
     ]
 
 
+def select_diagrams(rows: Iterable[Row]) -> list[Diagram]:
+    """The diagrams of the methods that these rows belong to."""
+    methods = {row.method for row in rows}
+    found = [import_module(f"toy_models.diagrams.{name}").DIAGRAM for name in DIAGRAMS]
+    return [diagram for diagram in found if diagram.method in methods]
+
+
 def _known(name: str) -> str:
     folded = name.casefold().replace("-", "_")
     if folded not in METHODS:
@@ -125,31 +150,57 @@ def _known(name: str) -> str:
 
 
 def run(
-    rows: list[Row], *, seed: int, seeds: int, workers: int = 1, advance: Advance = silent
+    rows: list[Row],
+    diagrams: Sequence[Diagram] = (),
+    *,
+    seed: int,
+    seeds: int,
+    full: bool = False,
+    workers: int = 1,
+    advance: Advance = silent,
 ) -> dict[str, Any]:
-    """Measure every row on ``seeds`` instances: the object that ``toy --json`` writes.
+    """Measure every row on ``seeds`` instances, and every diagram: what ``toy --json`` writes.
 
-    The cells do not depend on the number of workers, apart from their ``seconds``.
+    The results do not depend on the number of workers, apart from their ``seconds``.
     """
     from identifiability.results import SCHEMA, version
 
     start = time.perf_counter()
-    jobs = [(row, cell_seed(seed, row, repeat)) for row in rows for repeat in range(seeds)]
-    runs = ordered_map(
-        run_cell, jobs, workers=workers, advance=advance, label=lambda cell: cell["model"]
-    )
+    cells = [(row, cell_seed(seed, row, repeat)) for row in rows for repeat in range(seeds)]
+    points = [(diagram, point) for diagram in diagrams for point in diagram.points(full)]
+    jobs: list[tuple[Any, ...]] = [(run_cell, *cell) for cell in cells]
+    jobs += [(d.measure, point, point_seed(seed, d, point)) for d, point in points]
+    names = iter([row.model for row, _ in cells] + [diagram.title for diagram, _ in points])
+    found = ordered_map(_call, jobs, workers=workers, advance=advance, label=lambda _: next(names))
+    trials: dict[str, list[tuple[Point, Found]]] = {diagram.name: [] for diagram in diagrams}
+    for (diagram, point), numbers in zip(points, found[len(cells) :], strict=True):
+        trials[diagram.name].append((point, numbers))
     return {
         "version": version(),
         "schema": SCHEMA,
         "seed": seed,
         "seconds": time.perf_counter() - start,
-        "runs": runs,
+        "runs": found[: len(cells)],
+        "diagrams": [as_json(diagram, trials[diagram.name]) for diagram in diagrams],
     }
+
+
+def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
 
 
 def cell_seed(seed: int, row: Row, repeat: int) -> int:
     """A cell's own seed, which depends on nothing but the run's seed and the cell's name."""
-    key = zlib.crc32(f"{row.key}|{repeat}".encode())
+    return _derived(seed, f"{row.key}|{repeat}")
+
+
+def point_seed(seed: int, diagram: Diagram, point: Point) -> int:
+    """A trial's own seed, by the same rule."""
+    return _derived(seed, f"{diagram.name}|{point!r}")
+
+
+def _derived(seed: int, name: str) -> int:
+    key = zlib.crc32(name.encode())
     return int(np.random.SeedSequence([seed, key]).generate_state(1)[0])
 
 
@@ -179,5 +230,6 @@ def run_cell(row: Row, seed: int) -> dict[str, Any]:
 
 
 def all_agree(results: dict[str, Any]) -> bool:
-    """Whether there are cells, and every one came out as predicted."""
-    return bool(results["runs"]) and all(cell["agrees"] for cell in results["runs"])
+    """Whether there are cells, and every one and every diagram's checks came out as predicted."""
+    checks = [check for diagram in results["diagrams"] for check in diagram["checks"]]
+    return bool(results["runs"]) and all(item["agrees"] for item in [*results["runs"], *checks])

@@ -1,0 +1,1 @@
+"""One phase diagram a file, each exporting ``DIAGRAM``; ``toy_models.matrix`` runs them."""
