@@ -1,7 +1,8 @@
 """Gauge groups: what may be done to a set of directions without changing what is observed.
 
-Directions are the columns of a (d, k) matrix. A recovery is right when it is right up to the gauge that theory leaves, and chance is what a
-random element of the gauge that data leave would score (theory.md section 3).
+Directions are the columns of a (d, k) matrix. A recovery is right when it is right up to the gauge
+that theory leaves, and chance is what a random element of the gauge that data leave would score
+(theory.md section 3).
 """
 
 from __future__ import annotations
