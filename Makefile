@@ -41,8 +41,9 @@ test: lint      ## lint, then the tests that are not slow (ARGS=... is passed on
 test-all: lint  ## lint, then every test
 	@$(PYTEST) -n 2 --dist loadfile --benchmark-disable $(ARGS)
 
-bench: $(STAMP) ## the timed comparisons; run nothing else meanwhile
-	@$(PYTEST) --benchmark-only $(ARGS)
+bench: $(STAMP) ## the timed comparisons, and their table into docs; run nothing else meanwhile
+	@$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-json=.benchmarks/latest.json $(ARGS)
+	@$(BIN)/python -m benchmarks.table .benchmarks/latest.json README.md
 
 notebooks: $(STAMP) ## build and execute the notebooks into results/notebooks
 	@$(BIN)/identifiability notebooks --out results/notebooks $(ARGS)

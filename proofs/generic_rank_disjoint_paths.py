@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 
 import identifiability
-from proofs.shared.disjoint_paths import Pattern, disjoint_path_systems, edges, most_disjoint_paths
+from identifiability.disjoint_paths import Pattern, edges, most_disjoint_paths
+from proofs.shared.disjoint_paths import disjoint_path_systems, most_edge_disjoint_paths
 from proofs.shared.integer_networks import without_repetition
 from proofs.shared.layered_reads import observability
 from proofs.theorem import (
@@ -335,7 +336,7 @@ FALSE_VARIANTS = (
         "paths may share coordinates, if they share no entry (edge-disjoint)",
         instead_of="almost all entries",
         discrepancy=lambda i: _almost_all_error(
-            i, most_disjoint_paths(i.transport_patterns, i.read_patterns, share_vertices=True)
+            i, most_edge_disjoint_paths(i.transport_patterns, i.read_patterns)
         ),
         sample=_hub,
     ),

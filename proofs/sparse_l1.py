@@ -28,6 +28,7 @@ from math import ceil
 
 import numpy as np
 
+from identifiability.sparsity import coherence
 from proofs.shared.smooth_maps import orthonormal
 from proofs.shared.sparse_kernels import elementary_vectors
 from proofs.theorem import (
@@ -64,12 +65,6 @@ class SparseSensing:
         """gamma_1, gamma_2, ..., gamma_K, from the kernel vectors of minimal support."""
         sizes = np.sort(np.abs(elementary_vectors(self.seen)), axis=1)[:, ::-1]
         return np.max(np.cumsum(sizes, axis=1) / sizes.sum(axis=1, keepdims=True), axis=0)
-
-
-def coherence(columns: np.ndarray) -> float:
-    """Largest |cosine| between two columns of (M, K)."""
-    unit = columns / np.linalg.norm(columns, axis=0)
-    return float(np.abs(unit.T @ unit - np.eye(columns.shape[1])).max())
 
 
 def simplex_frame(dimension: int) -> np.ndarray:

@@ -30,6 +30,7 @@ from itertools import combinations, permutations, product
 import numpy as np
 
 import identifiability
+from identifiability.structural_sparsity import containments, criterion
 from proofs.theorem import (
     Assumption,
     Conclusion,
@@ -64,20 +65,6 @@ def _support(stack: np.ndarray) -> Pattern:
     """Joint support of (L, m, n), relative to the largest entry of each column."""
     sizes = np.abs(stack).max(axis=0)
     return sizes > _ZERO * np.maximum(sizes.max(axis=0, keepdims=True), np.finfo(float).tiny)
-
-
-def containments(pattern: Pattern) -> np.ndarray:
-    """(n, n) bool: whether rows(j) lies in rows(k)."""
-    return np.logical_not(np.any(pattern[:, :, None] & ~pattern[:, None, :], axis=0))
-
-
-def criterion(pattern: Pattern) -> bool:
-    """Zheng et al.: each latent j is all that some outputs share; at best all those with j."""
-    latents = np.eye(pattern.shape[1], dtype=bool)
-    return all(
-        pattern[:, j].any() and np.array_equal(pattern[pattern[:, j]].all(axis=0), latents[j])
-        for j in range(pattern.shape[1])
-    )
 
 
 # --- assumptions --------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ ALLOWED = {
     "llm_validation": {"llm_validation", "identifiability"},
 }
 # Only what compares toys with estimators may know both.
-TOY_VALIDATION = ("matrix.py", "__main__.py", "command.py", "cells")
+TOY_VALIDATION = ("matrix.py", "__main__.py", "command.py", "cells", "diagram.py", "diagrams")
 
 
 def _sources():

@@ -10,7 +10,14 @@ import typer
 
 from identifiability.progress import Advance, progress_bar
 from identifiability.verify import VerifyPart
-from toy_models.matrix import DEFAULT_SEEDS, FULL_SEEDS, all_agree, run, select
+from toy_models.matrix import (
+    DEFAULT_SEEDS,
+    FULL_SEEDS,
+    all_agree,
+    run,
+    select,
+    select_diagrams,
+)
 
 Cell = dict[str, Any]
 
@@ -28,7 +35,9 @@ def command(
     full: Annotated[
         bool, typer.Option("--full", help="As many instances as a paper needs.")
     ] = False,
-    out: Annotated[Path | None, typer.Option(help="Directory to write toy.json into.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory for results.json and the figures.")
+    ] = None,
     json: Annotated[
         Path | None, typer.Option(help="Write the results as JSON; - is stdout.")
     ] = None,
@@ -42,18 +51,35 @@ def command(
     rows = select(methods or [])
     json_target(json)
     if out is not None:
-        output_directory(out)
+        output_directory(out / "figures")
     with progress_bar("toy truth", quiet=quiet) as advance:
         results = run(
-            rows, seed=seed, seeds=seeds or _seeds(full), workers=workers, advance=advance
+            rows,
+            select_diagrams(rows),
+            seed=seed,
+            seeds=seeds or _seeds(full),
+            full=full,
+            workers=workers,
+            advance=advance,
         )
     if out is not None:
-        write_json(out / "toy.json", results)
+        _write(out, results, seed)
     if json is not None:
         write_json(json, results)
     if str(json) != "-":
         typer.echo(table(results))
     raise typer.Exit(0 if all_agree(results) else 1)
+
+
+def _write(out: Path, results: dict[str, Any], seed: int) -> None:
+    """The results, and each diagram as a picture of its own."""
+    from identifiability.reporting.diagrams import phase_diagram
+    from identifiability.results import provenance, replacing, write_json
+
+    write_json(out / "results.json", results | {"provenance": provenance(seed)})
+    for diagram in results["diagrams"]:
+        with replacing(out / "figures" / f"{diagram['name']}.svg") as stream:
+            stream.write(phase_diagram(diagram).encode())
 
 
 def _seeds(full: bool) -> int:
@@ -72,12 +98,30 @@ def table(results: dict[str, Any]) -> str:
     text = [_aligned(head, widths)]
     for title, body in groups:
         text += ["", title, *(_aligned(line, widths) for line in body)]
-    agree, total = sum(cell["agrees"] for cell in results["runs"]), len(results["runs"])
+    for diagram in results["diagrams"]:
+        text += ["", f"diagram: {diagram['title']}", *map(_check, diagram["checks"])]
+    cells, checks = results["runs"], [c for d in results["diagrams"] for c in d["checks"]]
     closing = (
-        f"{agree} of {total} cells as predicted in {results['seconds']:.1f} s "
-        f"(seed {results['seed']})"
+        f"{_agreeing(cells)} cells and {_agreeing(checks)} checks of diagrams as predicted in "
+        f"{results['seconds']:.1f} s (seed {results['seed']})"
     )
     return "\n".join([*text, "", closing])
+
+
+def _check(check: dict[str, Any]) -> str:
+    low, high = check["at_least"], check["at_most"]
+    bounds = f"predicted in [{_bound(low)}, {_bound(high)}]"
+    verdict = "as predicted" if check["agrees"] else "OTHER"
+    return f"  {check['statement']}: {bounds}, measured {_bound(check['measured'])}: {verdict}"
+
+
+def _bound(value: float | None) -> str:
+    """JSON has no infinity and no NaN: both are missing there."""
+    return "–" if value is None else f"{value:.3g}"
+
+
+def _agreeing(items: list[dict[str, Any]]) -> str:
+    return f"{sum(item['agrees'] for item in items)} of {len(items)}"
 
 
 def _heading(cell: Cell) -> tuple[str, str]:
@@ -120,7 +164,16 @@ def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _run_all(*, seed: int, full: bool, workers: int, advance: Advance) -> dict[str, Any]:
-    return run(select([]), seed=seed, seeds=_seeds(full), workers=workers, advance=advance)
+    rows = select([])
+    return run(
+        rows,
+        select_diagrams(rows),
+        seed=seed,
+        seeds=_seeds(full),
+        full=full,
+        workers=workers,
+        advance=advance,
+    )
 
 
 verify_part = VerifyPart("toy", "toy truth", _run_all, summary=table, good=all_agree)

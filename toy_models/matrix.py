@@ -95,7 +95,8 @@ class Row:
     Parameters
     ----------
     method, model
-        Names; ``model`` spells out the dials, so that it can be built again.
+        Names; ``model`` spells out the dials, so that it can be built again, and after a semicolon
+        how the method is run on it where that is not by default.
     condition, holds
         What the method needs, in words, and whether this model satisfies it by construction.
     predicted

@@ -41,9 +41,18 @@ def as_system(jacobian: Any, response: Any) -> tuple[np.ndarray, np.ndarray]:
     return matrix, values
 
 
+def as_list(value: Any, name: str, over: str) -> list[Any]:
+    """The entries of a list, tuple or array, one for each environment or layer."""
+    if not isinstance(value, list | tuple | np.ndarray) or getattr(value, "ndim", 1) == 0:
+        raise InvalidInput(
+            f"{name} must be a list with one entry for each {over}, got {type(value).__name__}"
+        )
+    return list(value)
+
+
 def class_report(
     spectrum: Spectrum,
-    jacobian: np.ndarray,
+    jacobian: Any,
     vector: np.ndarray,
     conditions: Sequence[Condition],
     *,
@@ -55,7 +64,8 @@ def class_report(
     Parameters
     ----------
     spectrum, jacobian
-        Spectrum of the Jacobian stack, and the stack (M, d) itself.
+        Spectrum of the Jacobian stack, and the stack (M, d) itself: an array if it is meant
+        exactly, an operator if its entries were computed.
     vector
         (d,) the estimate, without kernel part.
     conditions

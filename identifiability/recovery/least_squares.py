@@ -11,16 +11,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from sklearn.base import BaseEstimator
-
-from identifiability.errors import InvalidInput
-from identifiability.recovery.base import as_system, class_report
-from identifiability.spectrum import Spectrum
-from identifiability.verdict import Condition
+from identifiability.recovery.base import as_system
+from identifiability.recovery.linear import LinearRecovery
+from identifiability.recovery.stability import Stability, as_groups
+from identifiability.recovery.stack import predict
 
 
-class LeastSquaresRecovery(BaseEstimator):
+class LeastSquaresRecovery(LinearRecovery):
     r"""The row-space part of a vector from the response of linear (or linearised) outputs.
 
     Parameters
@@ -48,6 +45,9 @@ class LeastSquaresRecovery(BaseEstimator):
         ``gap``, ``full rank`` and ``consistent response``, checked with their statistics. Where gap
         or consistent response fails, ``vector_`` is a least-squares fit and no more, and the
         verdict is ``undetermined``.
+    prediction_ : Prediction
+        What the conditions say of the estimate: it recovers v, the kernel's dimensions stay unknown
+        (``kernel: 4 of 12 dimensions``), or a condition that is missing leaves it undecided.
     report_ : Report
         The verdict on the vector, with witness and certificate.
 
@@ -64,19 +64,6 @@ class LeastSquaresRecovery(BaseEstimator):
     (array([3., 0.]), (2, 1), 'non_identifiable')
     """
 
-    def __init__(
-        self,
-        *,
-        affine: bool = False,
-        accuracy: float = 1e-8,
-        jacobian_error: float = 0.0,
-        response_error: float = 0.0,
-    ) -> None:
-        self.affine = affine
-        self.accuracy = accuracy
-        self.jacobian_error = jacobian_error
-        self.response_error = response_error
-
     def fit(self, jacobian: Any, response: Any) -> LeastSquaresRecovery:
         """Recover the row-space part of the vector whose response this is.
 
@@ -89,117 +76,42 @@ class LeastSquaresRecovery(BaseEstimator):
         """
         matrix, values = as_system(jacobian, response)
         self._check_parameters()
-        self.n_features_in_ = matrix.shape[1]
-        spectrum = Spectrum.of(matrix, error=self.jacobian_error, metric=False)
-        bound = _relative_error(spectrum)
-        gap = _gap(bound, self.accuracy)
-        full_rank = _full_rank(spectrum, decided=bool(gap.holds))
-        self.vector_ = _minimum_norm(matrix, values, spectrum)
-        consistent = _consistency(
-            matrix, values, self.vector_, spectrum, bound, self.response_error
-        )
-        self.kernel_ = spectrum.null_space
-        self.conditions_ = [gap, full_rank, consistent]
-        self.report_ = class_report(
-            spectrum,
-            matrix,
-            self.vector_,
-            self.conditions_,
-            affine=self.affine,
-            decided=bool(gap.holds and consistent.holds),
-        )
+        solution = self._solve(matrix, values)
+        conditions = [solution.gap, solution.full_rank, solution.consistent]
+        self._learn(matrix, solution, conditions, predict(solution))
         return self
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
+    def stability(
+        self,
+        jacobian: Any,
+        response: Any,
+        *,
+        groups: Any = None,
+        splits: int = 10,
+        seed: int = 0,
+    ) -> Stability:
+        """Whether halves of the prompts give the same vector, where both can see.
 
-    def _check_parameters(self) -> None:
-        if not 0 < self.accuracy < 1:
-            raise InvalidInput(f"accuracy must lie in (0, 1), got {self.accuracy}; 1e-8 is usual")
-        for name in ("jacobian_error", "response_error"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise InvalidInput(
-                    f"{name} must be a finite norm >= 0, got {getattr(self, name)}; 0 if unknown"
-                )
+        Parameters
+        ----------
+        jacobian, response
+            As for ``fit``.
+        groups
+            (M,) the prompt of every row; by default every row is a prompt of its own.
+        splits, seed
+            Number of random splits, and their seed.
 
+        Returns
+        -------
+        Stability
+            One component: |cosine| of the halves' estimates, both projected on the intersection of
+            the halves' row spaces, against that of random directions there.
 
-def _relative_error(spectrum: Spectrum) -> float:
-    """Bound on the relative error of the row-space part that an error of J can cause."""
-    floor, slack = spectrum.resolution, spectrum.gap - spectrum.resolution
-    if floor == 0:
-        return 0.0  # only J = 0, which has no row space to get wrong
-    return float(2 * floor / slack) if slack > 0 else np.inf
-
-
-def _gap(bound: float, accuracy: float) -> Condition:
-    return Condition(
-        "gap",
-        "the smallest singular value counted stands above the noise floor",
-        holds=bound <= accuracy,
-        statistic=bound,
-        threshold=accuracy,
-        reason=(
-            "an error E of J turns row space and solution by at most ||E||/(gap - ||E||) each "
-            "(Wedin 1973, doi:10.1007/BF01933494; theory.md R5)"
-        ),
-    )
-
-
-def _full_rank(spectrum: Spectrum, *, decided: bool) -> Condition:
-    rank = spectrum.rank()
-    full = rank == spectrum.width
-    return Condition(
-        "full rank",
-        "ker J = {0}, so that v is recovered as a whole",
-        # Below a stated error a value may be zero or not: it is not shown to be.
-        holds=(True if full else None if spectrum.error > 0 else False) if decided else None,
-        statistic=float(rank),
-        threshold=float(spectrum.width),
-        reason="the part of v in ker J changes no output (theory.md N1)",
-    )
-
-
-def _minimum_norm(matrix: np.ndarray, values: np.ndarray, spectrum: Spectrum) -> np.ndarray:
-    """Least squares inside the row space.
-
-    By QR and not by dividing by squared singular values: J times the basis has orthogonal columns
-    only to rounding, which the square of the condition number would amplify.
-    """
-    basis = spectrum.row_space
-    orthonormal, triangle = np.linalg.qr(matrix @ basis)
-    return basis @ np.linalg.solve(triangle, orthonormal.T @ values)
-
-
-def _consistency(
-    matrix: np.ndarray,
-    values: np.ndarray,
-    vector: np.ndarray,
-    spectrum: Spectrum,
-    relative_error: float,
-    response_error: float,
-) -> Condition:
-    """Distance of the response from col(J), against what the errors and rounding allow.
-
-    An exact Ja leaves a residual of at most ||E a||, and the estimate is shorter than a by at most
-    ``relative_error`` of a's norm.
-    """
-    size = float(np.linalg.norm(values))
-    residual = float(np.linalg.norm(values - matrix @ vector))
-    decidable = relative_error < 1
-    longest = np.linalg.norm(vector) / (1 - relative_error) if decidable else np.inf
-    rounding = max(matrix.shape) * np.finfo(np.float64).eps * size
-    allowed = float(response_error + spectrum.resolution * longest + rounding)
-    if spectrum.rank() == len(matrix):
-        reason = "rank J = M: every response lies in col(J), so nothing is tested here"
-    else:
-        reason = "stated errors, and backward error of a solution in float64 (Higham 2002, ch. 20)"
-    return Condition(
-        "consistent response",
-        "the response lies in col(J), relative to its norm",
-        holds=residual <= allowed if decidable else None,
-        statistic=residual / size if size > 0 else 0.0,
-        threshold=allowed / size if size > 0 else 0.0,
-        reason=reason,
-    )
+        Raises
+        ------
+        InvalidInput
+            As ``fit``, and if halves have fewer than two dimensions in common.
+        """
+        matrix, values = as_system(jacobian, response)
+        self._check_parameters()
+        return self._split(matrix, values, as_groups(groups, len(matrix)), splits, seed)

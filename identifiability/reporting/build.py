@@ -28,11 +28,12 @@ def build_report(directory: Path) -> Path:
 
 
 def _joined(results: dict[str, Any]) -> dict[str, Any]:
-    """What ``llm`` writes on its own, as the part of a whole that ``verify`` makes of it."""
-    if "claims" not in results:
-        return results
-    kept = {key: results[key] for key in ("version", "schema", "provenance")}
-    return kept | {"proofs": None, "toy": None, "llm": results}
+    """What ``toy`` or ``llm`` writes on its own, as a part of the whole that ``verify`` makes."""
+    for part, key in (("toy", "runs"), ("llm", "claims")):
+        if key in results:
+            kept = {key: results[key] for key in ("version", "schema", "provenance")}
+            return kept | {"proofs": None, "toy": None, "llm": None, part: results}
+    return results
 
 
 def render(results: dict[str, Any]) -> str:
@@ -53,6 +54,7 @@ def render(results: dict[str, Any]) -> str:
         results=results,
         style=style,
         figures=_figures(results),
+        diagrams=_phase_diagrams(results),
         claims=_claim_tables(results),
         dependencies=_dependencies(results),
     )
@@ -109,7 +111,21 @@ def _figures(results: dict[str, Any]) -> list[dict[str, Any]]:
             for trait in traits
         ),
     ]
-    return [{"svg": Markup(figures.svg(draw)), "caption": text} for draw, text in drawn]
+    return [
+        {"svg": Markup(figures.svg(figures.on_axes(draw))), "caption": text} for draw, text in drawn
+    ]
+
+
+def _phase_diagrams(results: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each phase diagram of the toy models with what it shows in words."""
+    from markupsafe import Markup
+
+    from identifiability.reporting import diagrams
+
+    found = results["toy"]["diagrams"] if results.get("toy") else []
+    return [
+        {"svg": Markup(diagrams.phase_diagram(d)), "caption": diagrams.summary(d)} for d in found
+    ]
 
 
 def _dependencies(results: dict[str, Any]) -> Any:
@@ -123,7 +139,7 @@ def _dependencies(results: dict[str, Any]) -> Any:
     if not theorems or any(set(entry["depends_on"]) - present for entry in theorems):
         return None
     draw = partial(figures.dependency_graph, theorems=theorems)
-    return Markup(figures.svg(draw, width=8, height=4.6))
+    return Markup(figures.svg(figures.on_axes(draw), width=8, height=4.6))
 
 
 def _claim_tables(results: dict[str, Any]) -> list[dict[str, Any]]:

@@ -16,15 +16,20 @@ from matplotlib.figure import Figure
 STYLE = str(files("identifiability.reporting") / "style.mplstyle")
 
 
-def svg(draw: Callable[[Axes], None], *, width: float = 6.0, height: float = 3.8) -> str:
-    """Draw on one pair of axes and return the SVG element, the same bytes for the same results."""
+def svg(fill: Callable[[Figure], None], *, width: float = 6.0, height: float = 3.8) -> str:
+    """Draw on a figure and return the SVG element, the same bytes for the same results."""
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(width, height))
-        draw(figure.subplots())
+        fill(figure)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None})
     text = stream.getvalue()
     return text[text.index("<svg") :]
+
+
+def on_axes(draw: Callable[[Axes], None]) -> Callable[[Figure], None]:
+    """A figure that is one pair of axes."""
+    return lambda figure: draw(figure.subplots())
 
 
 def spectrum(axes: Axes, entry: dict[str, Any]) -> None:

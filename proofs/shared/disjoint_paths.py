@@ -1,7 +1,8 @@
-"""Paths through the sparsity patterns of a stack of layers, from coordinates of layer 0 to reads.
+"""Paths through the sparsity patterns of a stack of layers, enumerated.
 
-Vertices are ("state", k, i), coordinate i of layer k, and ("read", k, r), row r of the read at
-layer k; an entry of a pattern is an edge from its column to its row.
+The largest number of vertex-disjoint paths is the core's (``identifiability.disjoint_paths``);
+here are the systems of paths themselves, which the Lindström-Gessel-Viennot lemma sums over, and
+the count that it is easily mistaken for.
 """
 
 from __future__ import annotations
@@ -9,44 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, permutations
 
-import numpy as np
-
-Pattern = np.ndarray  # (rows, columns), bool
-Vertex = tuple[str, int, int]
-Edge = tuple[Vertex, Vertex]
+from identifiability.disjoint_paths import Edge, Pattern, Vertex, edges
 
 
-def edges(transports: Sequence[Pattern], reads: Sequence[Pattern]) -> list[Edge]:
-    """Of all layers; transports (d_{k+1}, d_k), reads (m_k, d_k)."""
-    found: list[Edge] = []
-    for k, pattern in enumerate(transports):
-        found += [(("state", k, i), ("state", k + 1, j)) for j, i in np.argwhere(pattern).tolist()]
-    for k, pattern in enumerate(reads):
-        found += [(("state", k, i), ("read", k, r)) for r, i in np.argwhere(pattern).tolist()]
-    return found
-
-
-def most_disjoint_paths(
-    transports: Sequence[Pattern], reads: Sequence[Pattern], *, share_vertices: bool = False
-) -> int:
-    """Most paths from layer 0 to reads without a common vertex: a maximum flow (Menger).
-
-    With ``share_vertices`` inner vertices may be shared and only edges may not.
-    """
+def most_edge_disjoint_paths(transports: Sequence[Pattern], reads: Sequence[Pattern]) -> int:
+    """Most paths of which no two share an entry; they may share coordinates inside the stack."""
     import networkx as nx
 
     graph = nx.DiGraph()
     graph.add_nodes_from(["above", "below"])
     for start, end in edges(transports, reads):
-        graph.add_edge((start, "out"), (end, "in"), capacity=1)
-        for vertex in (start, end):
-            once = not share_vertices or vertex[0] == "read" or vertex[1] == 0
-            # An edge without capacity lets any flow through.
-            graph.add_edge((vertex, "in"), (vertex, "out"), **({"capacity": 1} if once else {}))
-            if vertex[:2] == ("state", 0):
-                graph.add_edge("below", (vertex, "in"), capacity=1)
-            if vertex[0] == "read":
-                graph.add_edge((vertex, "out"), "above", capacity=1)
+        graph.add_edge(start, end, capacity=1)
+        if start[1] == 0:
+            graph.add_edge("below", start, capacity=1)
+        if end[0] == "read":
+            graph.add_edge(end, "above", capacity=1)
     return int(nx.maximum_flow_value(graph, "below", "above"))
 
 

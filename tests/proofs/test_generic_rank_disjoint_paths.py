@@ -6,8 +6,9 @@ from math import comb, prod
 import numpy as np
 import pytest
 
+from identifiability.disjoint_paths import most_disjoint_paths
 from proofs.generic_rank_disjoint_paths import _generic_rank, _lin
-from proofs.shared.disjoint_paths import disjoint_path_systems, most_disjoint_paths
+from proofs.shared.disjoint_paths import disjoint_path_systems, most_edge_disjoint_paths
 from proofs.shared.layered_reads import observability
 
 FULL = np.ones((3, 3), bool)
@@ -58,7 +59,7 @@ def test_maximum_flows_of_known_graphs():
     assert most_disjoint_paths([FULL], [NOTHING, FULL]) == 3
     assert most_disjoint_paths([FULL], [NOTHING, FULL[:2]]) == 2
     assert most_disjoint_paths([hub, hub.T], [NOTHING, NOTHING, FULL]) == 1
-    assert most_disjoint_paths([hub, hub.T], [NOTHING, NOTHING, FULL], share_vertices=True) == 3
+    assert most_edge_disjoint_paths([hub, hub.T], [NOTHING, NOTHING, FULL]) == 3
     assert most_disjoint_paths([hub], [FULL[:1], FULL]) == 2  # one path stops at layer 0
     assert most_disjoint_paths([~FULL], [NOTHING, FULL]) == 0
     identity = np.eye(4, dtype=bool)

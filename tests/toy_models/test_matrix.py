@@ -1,6 +1,7 @@
 """The matrix itself: reproducible cells, honest agreement, and rows that test both directions."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -8,15 +9,18 @@ import pytest
 import toy_models
 from identifiability.errors import InvalidInput
 from toy_models.matrix import (
+    DIAGRAMS,
     METHODS,
     Measurement,
     Outcome,
     Row,
     all_agree,
     cell_seed,
+    point_seed,
     run,
     run_cell,
     select,
+    select_diagrams,
 )
 
 # interfaces.md, `toy --json FILE`.
@@ -44,7 +48,7 @@ def _without_seconds(results):
 
 def test_cells_have_exactly_the_published_keys():
     results = run([ROW], seed=0, seeds=2)
-    assert results.keys() == {"version", "schema", "seed", "seconds", "runs"}
+    assert results.keys() == {"version", "schema", "seed", "seconds", "runs", "diagrams"}
     assert len(results["runs"]) == 2
     assert all(cell.keys() == KEYS for cell in results["runs"])
     json.dumps(results, allow_nan=False)
@@ -65,7 +69,7 @@ def test_a_cell_agrees_only_if_outcome_and_failure_mode_are_those_predicted():
 
 def test_all_agree_needs_cells():
     assert all_agree(run([ROW], seed=0, seeds=1))
-    assert not all_agree({"runs": []})
+    assert not all_agree({"runs": [], "diagrams": []})
     assert not all_agree(run([ROW, replace(ROW, predicted=Outcome(False, "x"))], seed=0, seeds=1))
 
 
@@ -96,6 +100,18 @@ def test_seeds_differ_between_rows_repeats_and_runs():
     assert len(set(drawn)) == len(drawn)
 
 
+def test_diagrams_go_with_their_methods():
+    every = select_diagrams(select([]))
+    assert [diagram.name for diagram in every] == list(DIAGRAMS)
+    for method in METHODS:
+        chosen = select_diagrams(select([method]))
+        assert chosen == [diagram for diagram in every if diagram.method == method]
+    points = [(d.name, point) for d in every for full in (False, True) for point in d.points(full)]
+    seeds = {point_seed(s, d, p) for s in (0, 1) for d in every for p in d.points(True)}
+    assert len(seeds) == 2 * sum(len(d.points(True)) for d in every)
+    assert len(points) > 2000
+
+
 def test_rows_are_distinct_and_every_condition_is_tested_on_and_off():
     rows = select([])
     assert len({row.key for row in rows}) == len(rows)
@@ -108,12 +124,14 @@ def test_rows_are_distinct_and_every_condition_is_tested_on_and_off():
 
 
 def test_a_models_name_builds_it_again():
-    names = {name: getattr(toy_models, name) for name in toy_models.__all__}
+    names = {name: getattr(toy_models, name) for name in toy_models.__all__} | {"inf": math.inf}
     for row in select([]):
-        assert eval(row.model, names) == row.measure.args[0]
+        assert eval(row.model.split("; ")[0], names) == row.measure.args[0]
 
 
 def test_select_takes_hyphens_and_capitals_and_names_the_nearest():
-    assert select(["Least-Squares"]) == select(["least_squares"]) == select([])
+    assert select(["Least-Squares"]) == select(["least_squares"])
+    assert {row.method for row in select(["ICA", "cross-layer"])} == {"ica", "cross_layer"}
+    assert {row.method for row in select([])} == set(METHODS)
     with pytest.raises(InvalidInput, match="did you mean 'least_squares'"):
         select(["leastsquare"])

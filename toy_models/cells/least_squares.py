@@ -31,6 +31,7 @@ from toy_models.bottleneck import BottleneckMLP
 from toy_models.matrix import Measurement, Outcome, Row
 from toy_models.planted import Planted
 from toy_models.readouts import AffineReadout, SoftmaxReadout, SpectrumName, TanhReadout
+from toy_models.tiny_transformer import NORMS, TinyTransformer
 
 # Relative to ||v||. Float64 solves these problems to about 1e-16 times their condition number; the
 # dials keep that below 1e5, and 1e-8 is what the method promises.
@@ -42,6 +43,11 @@ NEAR = 1e-5
 # (curvature) or RECOVERED/NEAR (rounding); this is a factor of 10 or more from either.
 LOST = 1e-2
 _MAX_STEPS, _MAX_HALVINGS = 50, 8
+# Of the decrease that the linear model promises (Armijo; Nocedal and Wright 2006, section 3.1): a
+# step into saturated units that gains next to nothing is shortened, for there is no way back.
+_LEAST_GAIN = 0.1
+_MOST_LOST = 12
+_GAP = "the spectrum has a gap above the noise floor"
 
 
 def recover(
@@ -49,8 +55,9 @@ def recover(
 ) -> tuple[np.ndarray, LeastSquaresRecovery]:
     """Gauss--Newton on ``observe(vector) = target``; where nothing is seen, the start stays.
 
-    Steps are halved until they bring the outputs nearer; where none does, rounding is reached (or
-    a dead end, which the last fit reports as an inconsistent response).
+    Steps are halved until they bring the outputs nearer by enough; where none does, rounding is
+    reached (or a dead end, which the last fit reports as an inconsistent response). A step from
+    where no more than rounding was missing is the last: those after it would follow rounding.
     """
     vector, fitted = torch.from_numpy(start), LeastSquaresRecovery()
     for _ in range(_MAX_STEPS):
@@ -69,6 +76,8 @@ def recover(
         if nearer is None:
             break
         vector = nearer
+        if missing.norm() <= rounding:
+            break
     return vector.numpy(), fitted
 
 
@@ -77,8 +86,9 @@ def _shortened(
 ) -> torch.Tensor | None:
     distance = (target - instance.observe(vector)).norm()
     for halving in range(_MAX_HALVINGS):
-        candidate = vector + step / 2**halving
-        if (target - instance.observe(candidate)).norm() < distance:
+        share = 0.5**halving
+        candidate = vector + share * step
+        if (target - instance.observe(candidate)).norm() < (1 - _LEAST_GAIN * share) * distance:
             return candidate
     return None
 
@@ -116,8 +126,12 @@ def chance(width: int) -> float:
 
 
 def _trials(instance: Planted, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and vectors, (d + 4, d) each: enough directions to count the lost ones."""
-    directions = rng.standard_normal((instance.width + 4, instance.width))
+    """Starts and vectors, (trials, d) each: enough directions to count the lost ones.
+
+    No row predicts more than ``_MOST_LOST``; what is lost beyond is seen by the four more.
+    """
+    trials = min(instance.width, _MOST_LOST) + 4
+    directions = rng.standard_normal((trials, instance.width))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     size = np.linalg.norm(instance.vector)
     if instance.reach == "global":
@@ -144,7 +158,8 @@ def _outcome(
         return Outcome(False, "recovered, but the method does not say so")
     if broken:
         return Outcome(False, undecided(*broken))
-    # The errors of d + 4 random trials in k < d lost dimensions have k singular values of order 1.
+    # The errors of random trials in k lost dimensions, four fewer than the trials or less, have k
+    # singular values of order 1.
     kept = np.linalg.svd(errors / away[:, None], compute_uv=False)
     lost = int(np.sum(kept > LOST))
     visible = errors - errors @ instance.kernel @ instance.kernel.T
@@ -211,13 +226,33 @@ def _rank_rows() -> list[Row]:
 
 def _gap_rows() -> list[Row]:
     """The same rank d in exact arithmetic, above the noise floor or through it."""
-    condition = "the spectrum has a gap above the noise floor"
     dials = "rank=12, spectrum={!r}".format
     resolved = AffineReadout(rank=12, spectrum="power_law")
     gapless = AffineReadout(rank=12, spectrum="gapless")
-    through = _row(gapless, dials("gapless"), 0, condition=condition)
+    through = _row(gapless, dials("gapless"), 0, condition=_GAP)
     lost = replace(through, holds=False, predicted=Outcome(False, undecided("gap")))
-    return [_row(resolved, dials("power_law"), 0, condition=condition), lost]
+    return [_row(resolved, dials("power_law"), 0, condition=_GAP), lost]
 
 
-ROWS = (*_rank_rows(), *_gap_rows())
+def _trained_rows() -> list[Row]:
+    """The trained transformers: what N6 says of their norms, whatever they have learned.
+
+    One prompt hides what the final norm forgets: exactly without its epsilon, and up to a factor of
+    eps/(m + eps) with it (N6c). At eps = 1e-7 and states of mean square m = 10 that is 1e-8: not
+    zero, and 100 times too little for least squares to decide at eight digits, which takes
+    2 max(M, d) 2^-52 / 1e-8 = 1.5e-6 of the largest singular value.
+    """
+    rows = []
+    for norm in NORMS:
+        model = partial(TinyTransformer, norm=norm, length=8, strength=0.25)
+        dials = f"norm={norm!r}, length=8, strength=0.25, prompts={{}}".format
+        constant = int(norm == "layer")
+        rows.append(_row(model(prompts=2), dials(2), constant))
+        rows.append(_row(model(prompts=1, epsilon=0.0), f"{dials(1)}, epsilon=0.0", constant + 1))
+        nearly = model(prompts=1, epsilon=1e-7)
+        gap = _row(nearly, f"{dials(1)}, epsilon=1e-07", 0, condition=_GAP)
+        rows.append(replace(gap, holds=False, predicted=Outcome(False, undecided("gap"))))
+    return rows
+
+
+ROWS = (*_rank_rows(), *_gap_rows(), *_trained_rows())

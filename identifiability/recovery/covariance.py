@@ -1,0 +1,254 @@
+r"""Directions from the covariances of several environments: no independence, no non-Gaussianity.
+
+.. math::
+    \Sigma_e = A \Lambda_e A^\top, \quad \Lambda_e \text{ diagonal}, \qquad e = 1, \dots, E
+
+A is determined up to order and scale iff the variance profiles of the sources over environments
+are pairwise linearly independent; proportional ones leave a rotation of their columns (theory.md
+R3b). A is the joint diagonaliser of the covariances; for two environments, the inverse transpose of
+their generalised eigenvectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from identifiability.errors import InvalidInput
+from identifiability.gauge import Gauge, Rotation, SignedPermutation
+from identifiability.joint_diagonalisation import (
+    JointDiagonalisation,
+    joint_diagonaliser,
+)
+from identifiability.metrics import mcc_directions
+from identifiability.recovery.covariance_conditions import (
+    closest,
+    common_diagonaliser,
+    converged,
+    distinct_profiles,
+    prediction,
+    turned_column,
+)
+from identifiability.recovery.environments_input import (
+    as_environment_groups,
+    as_environments,
+    definiteness,
+    large_enough_halves,
+    second_moments,
+)
+from identifiability.recovery.stability import Stability, halves, planar_null
+from identifiability.variance_profiles import (
+    DesignEffects,
+    leakage,
+    separation_error,
+    separations,
+)
+from identifiability.verdict import (
+    Certificate,
+    CertificateKind,
+    Report,
+    Verdict,
+)
+
+
+class CovarianceRecovery(BaseEstimator):
+    r"""Columns of the mixing A from the covariances of two or more environments.
+
+    Parameters
+    ----------
+    margin
+        Smallest separation of two variance profiles that counts, as the difference of two log
+        variance ratios: nearer profiles are called one. By default 0.2 (variance ratios within
+        22 %): to turn such a pair by less than 0.1 radians takes 2/(0.1 * 0.2)^2 = 5000 samples in
+        each environment, about what sets of prompts have.
+    level
+        Probability with which some statement on separations is wrong although the model is right,
+        and with which a right model is rejected.
+
+    Attributes
+    ----------
+    directions_ : (d, d) array
+        Columns of A in descending order of their variance in the last environment relative to the
+        first, each as long as one (pooled) standard deviation of its source: the scale in which
+        ``gauge_`` acts. Signs are arbitrary.
+    profiles_ : (d, E) array
+        Variances of the sources, of weighted mean 1.
+    separations_ : (d, d) array
+        Separation of every pair of profiles; 0 for proportional ones.
+    leakage_ : (d, d) array
+        Standard error of the part of column i in ``directions_[:, j]``, in units of column i.
+    conditions_ : list of Condition
+        ``positive definite``, ``common diagonaliser``, ``converged``, ``distinct profiles``. The
+        first is checked on the data. The others need the joint spectrum: for two environments the
+        generalised eigenvalues, beyond that the diagonals of a preliminary diagonalisation; none
+        looks at a column.
+    prediction_ : Prediction
+        From the conditions; ``affected`` names the columns that may be turned among themselves.
+    gauge_ : Gauge
+        What remains: order and sign of the columns, or a rotation in each affected group.
+    report_ : Report
+        Verdict, certificate and witness (a turned column, with the information lost by it).
+
+    Raises
+    ------
+    InvalidInput
+        From ``fit``, for fewer than two environments, too few samples, singular covariances.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> sources = rng.standard_normal((2, 5000, 2))
+    >>> sources[1] *= [3.0, 1.0]
+    >>> fitted = CovarianceRecovery().fit(sources @ np.array([[1.0, 0.0], [1.0, 1.0]]))
+    >>> np.abs(fitted.directions_ / np.abs(fitted.directions_).max(axis=0)).round(1)
+    array([[1., 1.],
+           [0., 1.]])
+    """
+
+    def __init__(self, *, margin: float = 0.2, level: float = 1e-3) -> None:
+        self.margin = margin
+        self.level = level
+
+    def fit(
+        self,
+        environments: Sequence[Any],
+        *,
+        groups: Sequence[Any] | None = None,
+    ) -> CovarianceRecovery:
+        """Diagonalise the covariances, check whether that means anything, report the columns.
+
+        Parameters
+        ----------
+        environments
+            One (n_e, d) array of states for each environment. Means are taken off in each.
+        groups
+            One (n_e,) array of labels for each environment: samples of one label (tokens of a
+            prompt) are not independent of each other. By default all are.
+        """
+        states = as_environments(environments)
+        labels = as_environment_groups(groups, states)
+        self._check_parameters()
+        self.n_features_in_ = states[0].shape[1]
+        definite = definiteness(states)
+        covariances, sizes = second_moments(states)
+        found = in_order(joint_diagonaliser(covariances, sizes))
+        effects = DesignEffects.of([x @ found.unmixing.T for x in states], labels)
+        separation = separations(found.profiles, sizes)
+        error = separation_error(sizes, effects.largest, self.level)
+        distinct = distinct_profiles(separation, error, self.margin)
+        shared = common_diagonaliser(found, sizes, effects, self.level)
+        self.conditions_ = [definite, shared, converged(found), distinct]
+        self.prediction_ = prediction(self.conditions_, separation, error, self.margin)
+        self.profiles_, self.separations_ = found.profiles, separation
+        self.leakage_ = leakage(found.profiles, sizes, effects.largest)
+        self.directions_ = found.mixing
+        self.gauge_ = _gauge(self.prediction_.affected, self.n_features_in_)
+        self.report_ = self._report(found, covariances, sizes)
+        return self
+
+    def stability(
+        self,
+        environments: Sequence[Any],
+        *,
+        groups: Sequence[Any] | None = None,
+        splits: int = 10,
+        seed: int = 0,
+    ) -> Stability:
+        """Columns from disjoint halves of every environment, against each other.
+
+        Cosines are taken where the sources of all data are white, so that a free rotation is one.
+        """
+        states = as_environments(environments)
+        labels = as_environment_groups(groups, states)
+        definiteness(states)
+        rng = np.random.default_rng(seed)
+        whole = in_order(joint_diagonaliser(*second_moments(states)))
+        if labels is None:
+            labels = [np.arange(len(x)) for x in states]
+        agreement = []
+        for parts in zip(
+            *(halves(group, splits, rng) for group in large_enough_halves(labels, states)),
+            strict=True,
+        ):
+            first, second = (
+                _white_columns(
+                    whole, [x[part[side]] for x, part in zip(states, parts, strict=True)]
+                )
+                for side in (0, 1)
+            )
+            # The two halves are matched to each other and not both to the whole: then a pair that
+            # turns freely lies within 45 degrees of its match, as the null has it.
+            named = mcc_directions(first, np.eye(len(first)), draws=1).matching
+            agreement.append(mcc_directions(second, first[:, list(named)], draws=1).parts)
+        found = Stability(
+            agreement=np.array(agreement),
+            null=planar_null(splits, rng),
+            gauge="a rotation in the plane of two columns, in units of their standard deviations",
+            turning=np.zeros((len(whole.profiles), 0)),
+        )
+        unstable = whole.mixing[:, list(found.unstable_components)]
+        return replace(found, turning=np.linalg.qr(unstable)[0])
+
+    def _check_parameters(self) -> None:
+        if not 0 < self.margin < np.inf:
+            raise InvalidInput(
+                f"margin must be a finite difference of log ratios > 0, got {self.margin}; "
+                "0.2 is usual"
+            )
+        if not 0 < self.level < 0.5:
+            raise InvalidInput(f"level must lie in (0, 0.5), got {self.level}; 1e-3 is usual")
+
+    def _report(
+        self, found: JointDiagonalisation, covariances: np.ndarray, sizes: np.ndarray
+    ) -> Report:
+        predicted = self.prediction_
+        modelled = all(c.holds is not False for c in self.conditions_[:3])
+        verdict, dimension, witness = Verdict.UNDETERMINED, None, None
+        if modelled and predicted.recovers:
+            verdict, dimension = Verdict.GLOBALLY_IDENTIFIABLE, 0
+        elif modelled and predicted.recovers is False:
+            verdict, dimension = Verdict.EPSILON_NON_IDENTIFIABLE, self.gauge_.dimension
+            pair = closest(self.separations_)
+            witness = turned_column(found, covariances, sizes, pair)
+        turned = {column for group in predicted.affected for column in group}
+        kept = [i for i in range(self.n_features_in_) if i not in turned]
+        rows = np.linalg.qr(found.unmixing[kept].T)[0].T if modelled else found.unmixing[:0]
+        return Report(
+            verdict=verdict,
+            certificate=Certificate(
+                CertificateKind.NUMERIC,
+                f"sample covariances; separations of profiles hold together at level {self.level} "
+                "(to first order in 1/sqrt(n)), if the sources are uncorrelated in each "
+                "environment and the mixing is one",
+                bound=self.level,
+            ),
+            class_dimension=dimension,
+            identified_functionals=rows,
+            tolerance=self.margin,
+            unit="difference of log variance ratios",
+            gap=None,
+            regime="white box, single layer",
+            observable=f"covariances of the states in {len(sizes)} environments",
+            witness=witness,
+            conditions=tuple(self.conditions_),
+        )
+
+
+def in_order(found: JointDiagonalisation) -> JointDiagonalisation:
+    """Sources by descending variance in the last environment relative to the first."""
+    order = np.argsort(-found.profiles[:, -1] / found.profiles[:, 0], kind="stable")
+    return replace(found, unmixing=found.unmixing[order], profiles=found.profiles[order])
+
+
+def _gauge(affected: tuple[tuple[int, ...], ...], width: int) -> Gauge:
+    return Rotation(width, affected) if affected else SignedPermutation(width)
+
+
+def _white_columns(whole: JointDiagonalisation, states: Sequence[np.ndarray]) -> np.ndarray:
+    centred = [x - x.mean(axis=0) for x in states]
+    definiteness(centred)
+    return whole.unmixing @ joint_diagonaliser(*second_moments(centred)).mixing

@@ -1,0 +1,102 @@
+"""What recovery by invariance checks before it reports a component, and what follows from it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from identifiability.spectrum import Spectrum
+from identifiability.verdict import Condition, Prediction
+
+
+def differences(vectors: np.ndarray, vector_error: float) -> Spectrum:
+    """Spectrum of the vectors less their mean, which spans what v_e - v_1 span.
+
+    Errors of norm delta in each of E rows have a spectral norm of at most sqrt(E) delta; taking
+    the mean off does not enlarge it. Rounding of the vectors is relative to themselves.
+    """
+    size = float(np.linalg.norm(vectors, 2))
+    rounding = max(vectors.shape) * np.finfo(np.float64).eps * size
+    error = np.sqrt(len(vectors)) * vector_error + rounding
+    return Spectrum.of(vectors - vectors.mean(axis=0), error=error, metric=False)
+
+
+def gap(spectrum: Spectrum, accuracy: float) -> Condition:
+    """How far errors of the vectors may turn the span of their differences."""
+    slack = spectrum.gap - spectrum.resolution
+    bound = spectrum.resolution / slack if slack > 0 else np.inf
+    if spectrum.rank() == 0:
+        bound = 0.0  # no direction to get wrong: the vectors agree to within their errors
+    return Condition(
+        "gap",
+        "differences between environments stand above the errors of the vectors",
+        holds=True if bound <= accuracy else None,
+        statistic=float(min(bound, 1.0)),
+        threshold=accuracy,
+        reason=(
+            "an error E turns the span of the differences by a sine of at most "
+            "||E||/(gap - ||E||) (Wedin 1972, doi:10.1007/BF01932678; theory.md R5)"
+        ),
+    )
+
+
+def something_invariant(rank: int, width: int) -> Condition:
+    """Whether anything is left beside the differences."""
+    return Condition(
+        "something invariant",
+        "the differences leave some direction alone",
+        holds=rank < width,
+        statistic=float(rank),
+        threshold=float(width),
+        reason="with d independent differences nothing is the same everywhere",
+    )
+
+
+def spanning(matrix: np.ndarray, rank: int, vector_error: float) -> Condition:
+    """How many environments are there whose absence would lower the rank?"""
+    needed = len(matrix)
+    if len(matrix) > 2:
+        ranks = [
+            differences(np.delete(matrix, e, axis=0), vector_error).rank()
+            for e in range(len(matrix))
+        ]
+        needed = sum(found < rank for found in ranks)
+    elif rank == 0:
+        needed = 0
+    return Condition(
+        "spanning environments",
+        "the differences span everything spurious, S' = col(S)",
+        holds=True if needed == 0 else None,
+        statistic=float(needed),
+        threshold=0.0,
+        reason=(
+            "environments without which the rank would be lower: where there are any, a next one "
+            "may raise it again. Where there are none, all that is spurious has shown itself if "
+            "amounts are in general position; a part that never varies cannot show (theory.md R3c)"
+        ),
+        decided_by="leaving out one environment at a time",
+    )
+
+
+def orthogonal(rank: int, *, assumed: bool) -> Condition:
+    """The assumption that no data support."""
+    return Condition(
+        "orthogonal",
+        "the common part is orthogonal to everything spurious",
+        holds=True if assumed or rank == 0 else None,
+        reason="the part of c inside the span of the differences is not in the data",
+        decided_by="nothing varies" if rank == 0 else "assumption",
+    )
+
+
+def prediction(conditions: list[Condition], rank: int, width: int) -> Prediction:
+    """What of c comes back, from the four conditions in order."""
+    clear, something, spans, apart = conditions
+    if not clear.holds:
+        return Prediction(None, "undecided: gap")
+    if not something.holds:
+        return Prediction(False, f"nothing is invariant: all {width} dimensions vary")
+    if not spans.holds:
+        return Prediction(None, "undecided: spanning environments")
+    if not apart.holds:
+        return Prediction(False, f"up to the span of the differences: {rank} of {width} dimensions")
+    return Prediction(True)

@@ -1,0 +1,250 @@
+r"""Sparse recovery: a steering vector made of few atoms of a known dictionary.
+
+.. math::
+    r = J v, \quad v = D z, \quad \|z\|_0 \le k
+
+Far fewer rows than d may do (theory.md R2): l1 or greedy pursuit on JD, whose columns are brought
+to one length first. What comes back is exact *within the vectors of k atoms*; without that
+assumption the class is v + ker J as always.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from identifiability.errors import InvalidInput
+from identifiability.recovery.base import as_system
+from identifiability.recovery.sparse_conditions import SparseProblem, every_code, require_distinct
+from identifiability.recovery.sparse_report import after, consistency, estimate, report
+from identifiability.recovery.sparse_response import this_response
+from identifiability.recovery.stability import Stability, as_groups, halves
+from identifiability.sparsity import DEPENDENT
+from identifiability.spectrum import Spectrum
+from identifiability.validation import as_matrix
+
+_METHODS = ("l1", "omp")
+# Relative residual at which a code explains a response without stated noise: float64 solves for
+# sets of columns conditioned to 1e6 this well, and a wrong set of them misses by far more.
+_EXACT = 1e-9
+_DRAWS = 2000
+
+
+class SparseRecovery(BaseEstimator):
+    r"""The vector of few atoms that explains a response, and whether it is the only one.
+
+    Parameters
+    ----------
+    dictionary
+        (d, K) atoms in columns, K > d allowed; the standard basis if None.
+    sparsity
+        k, the largest number of atoms in the vector: the assumption under which it is identified.
+    method
+        ``"l1"``: least l1 norm (basis pursuit; with noise its constrained form). ``"omp"``:
+        orthogonal matching pursuit for k steps.
+    response_error
+        Known bound on the norm of the response's error (noise, curvature).
+    affine
+        Whether the outputs are known to be affine in the state; if not, verdicts are local.
+    normalise
+        Whether to bring the columns of JD to length 1 before solving, and scales back after.
+    search_limit
+        How many sets of columns may be looked at for any one NP-hard question. Beyond it bounds are
+        given and the question may stay open.
+
+    Attributes
+    ----------
+    codes_ : (K,) array
+        The code found, in the scale of the dictionary.
+    vector_ : (d,) array
+        ``dictionary @ codes_``.
+    kernel_ : (d, q) array
+        Orthonormal basis of ker J: what the response leaves open without sparsity.
+    explanations_ : (n, K) array or None
+        All codes of at most k entries (up to 8) that explain the response; None if too many
+        supports would have to be looked at.
+    error_bound_ : float
+        No two codes of k entries that explain the response within ``response_error`` are farther
+        apart, in the scale of unit columns of JD; infinite if that is not known.
+    conditions_ : list of Condition
+        Of every code, then of this response, each with ``decided_by``; checked before estimating.
+    prediction_, prediction_for_every_code_ : Prediction
+        What the conditions say of this response, and of the worst code of k entries.
+    report_ : Report
+        The verdict within the vectors of k atoms; its conditions end with those seen after.
+
+    Raises
+    ------
+    InvalidInput
+        From ``fit``, for arrays that are not real, finite and of fitting sizes, a dictionary with a
+        zero atom or two collinear ones, or a parameter out of range.
+
+    Examples
+    --------
+    >>> atoms = np.array([[1.0, 0.0, 0.6], [0.0, 1.0, 0.8]])
+    >>> fitted = SparseRecovery(dictionary=atoms, affine=True).fit(np.eye(2), [1.2, 1.6])
+    >>> fitted.codes_.round(9) + 0.0, str(fitted.report_.verdict)
+    (array([0., 0., 2.]), 'globally_identifiable')
+    """
+
+    def __init__(
+        self,
+        *,
+        dictionary: Any = None,
+        sparsity: int = 1,
+        method: str = "l1",
+        response_error: float = 0.0,
+        affine: bool = False,
+        normalise: bool = True,
+        search_limit: int = 20_000,
+    ) -> None:
+        self.dictionary = dictionary
+        self.sparsity = sparsity
+        self.method = method
+        self.response_error = response_error
+        self.affine = affine
+        self.normalise = normalise
+        self.search_limit = search_limit
+
+    def fit(self, jacobian: Any, response: Any) -> SparseRecovery:
+        """Find the code of the vector whose response this is.
+
+        Parameters
+        ----------
+        jacobian
+            (M, d) array or operator: rows over prompts, strengths and outputs, strength included.
+        response
+            (M,) change of the outputs that the vector makes.
+        """
+        matrix, values = as_system(jacobian, response)
+        self.n_features_in_ = matrix.shape[1]
+        atoms = self._checked_dictionary(matrix.shape[1])
+        problem = self.problem(matrix, values, atoms)
+        uniform, self.prediction_for_every_code_ = every_code(problem)
+        checks, self.prediction_ = this_response(problem, consistency(problem), uniform)
+        self.conditions_ = [*uniform, *checks]
+        self.explanations_ = problem.explanations
+        apart = problem.separation
+        self.error_bound_ = 2 * problem.allowed / apart if apart > 0 else np.inf
+
+        code, complaint = estimate(problem)
+        self.codes_ = code / problem.scale
+        self.vector_ = atoms @ self.codes_
+        spectrum = Spectrum.of(matrix, metric=False)
+        self.kernel_ = spectrum.null_space
+        seen_after = after(problem, code, complaint)
+        self.report_ = report(
+            problem, spectrum, code, self.conditions_, seen_after, affine=self.affine
+        )
+        return self
+
+    def stability(
+        self, jacobian: Any, response: Any, *, groups: Any = None, splits: int = 10, seed: int = 0
+    ) -> Stability:
+        r"""\|cosine\| of the codes from disjoint halves of the rows, split by group (prompt).
+
+        The null is that of two codes with k normal entries on random supports.
+
+        Raises
+        ------
+        InvalidInput
+            If a half has fewer than k + 1 rows, which no code of k entries can be read from.
+        """
+        matrix, values = as_system(jacobian, response)
+        atoms = self._checked_dictionary(matrix.shape[1])
+        labels = as_groups(groups, len(matrix))
+        rng, agreement = np.random.default_rng(seed), []
+        for pair in halves(labels, splits, rng):
+            if min(map(len, pair)) <= self.sparsity:
+                raise InvalidInput(
+                    f"each half needs at least k + 1 = {self.sparsity + 1} rows, got "
+                    f"{min(map(len, pair))}; add prompts or outputs"
+                )
+            codes = [self._code(matrix[rows], values[rows], atoms) for rows in pair]
+            agreement.append([_cosine(*codes)])
+        found = np.array(agreement)
+        null = _support_null(atoms.shape[1], self.sparsity, splits, rng)
+        code = self._code(matrix, values, atoms)
+        stable = found.mean() > np.quantile(null, 0.99)
+        vector = (atoms @ code)[:, None]
+        length = np.linalg.norm(vector)
+        turning = np.zeros((len(atoms), 0)) if stable or length == 0 else vector / length
+        return Stability(found, null, f"random codes of {self.sparsity} entries", turning)
+
+    def _code(self, matrix: np.ndarray, values: np.ndarray, atoms: np.ndarray) -> np.ndarray:
+        problem = self.problem(matrix, values, atoms)
+        return estimate(problem)[0] / problem.scale
+
+    def problem(self, matrix: np.ndarray, values: np.ndarray, atoms: np.ndarray) -> SparseProblem:
+        """What is handed to the solver, of arrays that were checked."""
+        seen = matrix @ atoms
+        lengths = np.linalg.norm(seen, axis=0)
+        # An atom in ker J leaves rounding only: nothing to bring to length 1.
+        sizes = np.linalg.norm(matrix) * np.linalg.norm(atoms, axis=0)
+        seen = np.where(lengths > DEPENDENT * sizes, seen, 0.0)
+        scale = np.where(np.any(seen, axis=0), lengths, 1.0) if self.normalise else 1.0
+        return SparseProblem(
+            seen=seen,
+            dictionary=atoms,
+            response=values,
+            sparsity=self.sparsity,
+            method=self.method,
+            error=self.response_error,
+            allowed=self.response_error + _EXACT * float(np.linalg.norm(values)),
+            limit=self.search_limit,
+            columns=seen / scale,
+            scale=np.broadcast_to(scale, lengths.shape),
+        )
+
+    def _checked_dictionary(self, width: int) -> np.ndarray:
+        atoms = np.eye(width)
+        if self.dictionary is not None:
+            atoms = as_matrix(self.dictionary, "dictionary", shape="(d, K)")
+        if len(atoms) != width:
+            raise InvalidInput(
+                f"dictionary must be (d, K) with d = {width} as the jacobian, got {atoms.shape}; "
+                "take both from the same layer, atoms in columns"
+            )
+        if self.method not in _METHODS:
+            raise InvalidInput(f"method must be 'l1' or 'omp', got {self.method!r}")
+        if isinstance(self.sparsity, bool) or not isinstance(self.sparsity, int | np.integer):
+            raise InvalidInput(f"sparsity must be a whole number of atoms, got {self.sparsity!r}")
+        if not 1 <= self.sparsity <= atoms.shape[1]:
+            raise InvalidInput(
+                f"sparsity must lie between 1 and K = {atoms.shape[1]} atoms, got {self.sparsity}"
+            )
+        if not 0 <= self.response_error < np.inf:
+            raise InvalidInput(
+                f"response_error must be a finite norm >= 0, got {self.response_error}; 0 if none"
+            )
+        if not self.search_limit >= 0:
+            raise InvalidInput(f"search_limit must be a count >= 0, got {self.search_limit}")
+        require_distinct(atoms)
+        return atoms
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+def _cosine(first: np.ndarray, second: np.ndarray) -> float:
+    r"""\|cosine\|; 0 where one code is 0 and the other is not."""
+    sizes = float(np.linalg.norm(first) * np.linalg.norm(second))
+    if sizes == 0:
+        return float(not first.any() and not second.any())
+    return min(1.0, float(abs(first @ second)) / sizes)
+
+
+def _support_null(count: int, sparsity: int, splits: int, rng: np.random.Generator) -> np.ndarray:
+    """(draws,) mean over the splits of the |cosine| of two random codes of k entries.
+
+    Entries are standard normal; the number of common ones is hypergeometric.
+    """
+    overlap = rng.hypergeometric(sparsity, count - sparsity, sparsity, (_DRAWS, splits))
+    first, second = rng.standard_normal((2, _DRAWS, splits, sparsity))
+    common = np.arange(sparsity) < overlap[..., None]
+    products = np.abs(np.sum(first * second * common, axis=-1))
+    return (products / np.linalg.norm(first, axis=-1) / np.linalg.norm(second, axis=-1)).mean(1)

@@ -1,0 +1,242 @@
+"""The invariant part of vectors, what it leaves open, and what it says of that."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+from identifiability.errors import InvalidInput
+from identifiability.recovery.invariant import InvariantRecovery
+from toy_models.traits import TraitEnvironments
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def _named(fitted):
+    return {condition.name: condition for condition in fitted.conditions_}
+
+
+@given(seeds)
+@settings(max_examples=40, deadline=None)
+def test_against_projection_over_the_rationals(seed):
+    """sympy's exact residual of v_1 on integer differences."""
+    import sympy as sp
+
+    rng = np.random.default_rng(seed)
+    count, width = int(rng.integers(2, 5)), int(rng.integers(2, 6))
+    vectors = rng.integers(-4, 5, (count, width))
+    basis = sp.Matrix((vectors[1:] - vectors[0]).T.tolist()).columnspace()
+    first = sp.Matrix(vectors[0].tolist())
+    residual = first
+    for direction in sp.GramSchmidt(basis):
+        residual = residual - direction * (direction.dot(first) / direction.dot(direction))
+    fitted = InvariantRecovery().fit(vectors)
+    expected = [float(Fraction(str(x))) for x in residual]
+    np.testing.assert_allclose(fitted.component_, expected, atol=1e-10)
+    assert fitted.spurious_.shape == (width, len(basis))
+
+
+@given(seeds, st.booleans(), st.integers(1, 3))
+@settings(max_examples=40, deadline=None)
+def test_the_part_of_the_planted_trait_outside_what_varies(seed, orthogonal, rank):
+    model = TraitEnvironments(rank=rank, environments=rank + 2, orthogonal=orthogonal)
+    instance = model.sample(seed)
+    fitted = InvariantRecovery().fit(instance.vectors)
+    common, spurious = instance.common[0], instance.spurious
+    expected = common - spurious @ np.linalg.lstsq(spurious, common, rcond=None)[0]
+    np.testing.assert_allclose(fitted.component_, expected, atol=1e-9)
+    planted = np.linalg.qr(spurious)[0]
+    np.testing.assert_allclose(
+        fitted.spurious_ @ fitted.spurious_.T, planted @ planted.T, atol=1e-8
+    )
+
+
+def test_the_class_is_the_component_plus_what_varies():
+    fitted = InvariantRecovery().fit(TraitEnvironments(rank=2).sample(0).vectors)
+    assert [c.holds for c in fitted.conditions_] == [True, True, True, None]
+    assert fitted.prediction_.recovers is False
+    assert "2 of 8 dimensions" in fitted.prediction_.failure_mode
+    report = fitted.report_
+    assert report.verdict == "non_identifiable"
+    assert report.class_dimension == 2
+    np.testing.assert_array_equal(fitted.kernel_, fitted.spurious_)
+    np.testing.assert_allclose(report.identified_functionals @ fitted.spurious_, 0, atol=1e-12)
+    apart = report.witness.vector - fitted.component_
+    projected = fitted.spurious_ @ (fitted.spurious_.T @ apart)
+    np.testing.assert_allclose(projected, apart, atol=1e-12)
+    assert report.witness.distance == pytest.approx(np.linalg.norm(apart))
+    assert report.witness.distance > 0.1
+    assert report.witness.output_difference < 1e-10
+
+
+def test_assumed_orthogonal_the_class_is_one_vector():
+    vectors = TraitEnvironments(rank=2).sample(0).vectors
+    fitted = InvariantRecovery(orthogonal=True).fit(vectors)
+    assert fitted.prediction_.recovers
+    assert fitted.report_.verdict == "globally_identifiable"
+    assert fitted.kernel_.shape == (8, 0)
+    assert fitted.report_.witness is None
+    assert "orthogonal" in fitted.report_.certificate.statement
+
+
+def test_balanced_vectors_still_have_a_witness():
+    fitted = InvariantRecovery().fit([[0.0, 2.0], [1.0, 2.0], [-1.0, 2.0]])
+    assert fitted.report_.witness.distance == pytest.approx(2.0)
+    assert fitted.report_.witness.output_difference < 1e-12
+
+
+@pytest.mark.parametrize(("environments", "holds", "statistic"), [(3, None, 3), (4, True, 0)])
+def test_one_environment_more_than_needed_confirms_the_span(environments, holds, statistic):
+    vectors = TraitEnvironments(rank=2, environments=environments).sample(1).vectors
+    fitted = InvariantRecovery(orthogonal=True).fit(vectors)
+    condition = _named(fitted)["spanning environments"]
+    assert (condition.holds, condition.statistic) == (holds, statistic)
+    if holds is None:
+        assert fitted.report_.verdict == "undetermined"
+        assert fitted.report_.class_dimension is None
+        assert fitted.prediction_.recovers is None
+
+
+def test_a_single_environment_that_differs_confirms_nothing():
+    """Five agree and one differs: the rank hinges on that one."""
+    vectors = np.ones((6, 3))
+    vectors[4, 0] = 2.0
+    assert _named(InvariantRecovery().fit(vectors))["spanning environments"].statistic == 1
+
+
+def test_vectors_that_agree_are_the_common_part():
+    for count in (2, 4):
+        fitted = InvariantRecovery().fit(np.tile([1.0, 2.0, 2.0], (count, 1)))
+        np.testing.assert_allclose(fitted.component_, [1.0, 2.0, 2.0])
+        assert fitted.spurious_.shape == (3, 0)
+        assert fitted.report_.verdict == "globally_identifiable"
+
+
+def test_nothing_invariant():
+    fitted = InvariantRecovery().fit(np.vstack([np.zeros(2), np.eye(2), [[3.0, 5.0]]]))
+    assert _named(fitted)["something invariant"].holds is False
+    assert not fitted.component_.any()
+    assert fitted.prediction_.recovers is False
+    assert fitted.report_.verdict == "undetermined"
+
+
+@given(seeds, st.floats(-4, -2))
+@settings(max_examples=60, deadline=None)
+def test_the_gap_statistic_bounds_the_turn_that_errors_cause(seed, magnitude):
+    model = TraitEnvironments(environments=5)
+    exact, noisy = model.sample(seed), TraitEnvironments(environments=5, noise=10.0**magnitude)
+    vectors = noisy.sample(seed).vectors
+    fitted = InvariantRecovery(vector_error=10.0**magnitude).fit(vectors)
+    gap = _named(fitted)["gap"]
+    assert gap.holds
+    planted = np.linalg.qr(exact.spurious)[0]
+    turned = fitted.spurious_ - planted @ (planted.T @ fitted.spurious_)
+    assert np.linalg.norm(turned, 2) <= gap.statistic
+    assert fitted.report_.verdict == "epsilon_non_identifiable"
+
+
+def test_differences_below_the_errors_are_undecided():
+    vectors = TraitEnvironments(environments=6, noise=0.6).sample(0)
+    fitted = InvariantRecovery(vector_error=0.6, orthogonal=True).fit(vectors.vectors)
+    assert _named(fitted)["gap"].holds is None
+    assert fitted.prediction_.failure_mode == "undecided: gap"
+    assert fitted.report_.verdict == "undetermined"
+
+
+def test_stability_of_halves():
+    steady = TraitEnvironments(rank=1, environments=8).sample(0).vectors
+    found = InvariantRecovery().stability(steady)
+    assert found.stable
+    assert found.minimum == pytest.approx(1.0)
+    assert found.turning.shape == (8, 0)
+    rng = np.random.default_rng(0)
+    loose = InvariantRecovery().stability(rng.standard_normal((6, 20)))
+    assert not loose.stable
+    assert np.linalg.norm(loose.turning) == pytest.approx(1.0)
+
+
+def test_stability_keeps_groups_together():
+    vectors = np.repeat(np.random.default_rng(1).standard_normal((4, 20)), 3, axis=0)
+    alone = InvariantRecovery().stability(vectors, splits=30)
+    grouped = InvariantRecovery().stability(vectors, groups=np.repeat(np.arange(4), 3), splits=30)
+    assert grouped.mean < alone.mean
+
+
+@pytest.mark.parametrize(
+    ("vectors", "sentence"),
+    [
+        (np.ones(3), r"vectors must be \(E, d\), got \(3,\)"),
+        (np.ones((2, 3, 1)), r"vectors must be \(E, d\), got \(2, 3, 1\)"),
+        (np.ones((1, 3)), "two environments or more, got 1 sample"),
+        (np.ones((0, 3)), "with at least one entry"),
+        ([[1.0, np.nan], [1.0, 2.0]], "vectors must be finite, got 1 NaN"),
+        ([[1.0, 2.0], [1.0]], "rows of equal length"),
+        (np.ones((2, 2)) * 1j, "real numbers, got dtype complex128"),
+        (np.ones((2, 2), dtype=object), "real numbers, got dtype object"),
+        (None, "real numbers, got dtype object"),
+    ],
+)
+def test_bad_input_is_one_sentence(vectors, sentence):
+    for call in (InvariantRecovery().fit, InvariantRecovery().stability):
+        with pytest.raises(InvalidInput, match=sentence) as raised:
+            call(vectors)
+        assert "\n" not in str(raised.value)
+
+
+def test_stability_needs_two_environments_in_each_half():
+    with pytest.raises(InvalidInput, match="two environments or more in each half, got 3 in 3"):
+        InvariantRecovery().stability(np.eye(3))
+    with pytest.raises(InvalidInput, match="one label for each of the 4 samples"):
+        InvariantRecovery().stability(np.eye(4), groups=[0, 1])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"vector_error": -1.0}, "vector_error must be a finite norm >= 0"),
+        ({"vector_error": np.inf}, "vector_error must be a finite norm >= 0"),
+        ({"accuracy": 1.0}, r"accuracy must lie in \(0, 1\)"),
+    ],
+)
+def test_parameters_out_of_range_are_refused_by_fit(parameters, sentence):
+    with pytest.raises(InvalidInput, match=sentence):
+        InvariantRecovery(**parameters).fit(np.eye(2))
+
+
+def test_one_dimension_and_integers():
+    fitted = InvariantRecovery().fit([[2], [2], [2]])
+    assert fitted.component_.tolist() == [2.0]
+    assert not InvariantRecovery().fit([[2], [3], [5]]).component_.any()
+
+
+def test_parameters_are_stored_unchanged_and_cloned():
+    recovery = InvariantRecovery(orthogonal=True, vector_error=0.1, accuracy=0.2)
+    assert clone(recovery).get_params() == recovery.get_params()
+    assert not [name for name in vars(recovery) if name.endswith("_")]
+
+
+# The argument is named as in the field, and the sentences about bad input are the project's own
+# (tested above); arrays are numpy's.
+OWN_CONTRACT = {
+    "check_array_api_input",
+    "check_complex_data",
+    "check_dtype_object",
+    "check_estimators_empty_data_messages",
+    "check_estimator_sparse_tag",
+}
+CHECKS = [
+    (estimator, check)
+    for estimator, check in estimator_checks_generator(InvariantRecovery())
+    if getattr(check, "func", check).__name__ not in OWN_CONTRACT
+]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "check"), CHECKS, ids=[getattr(c, "func", c).__name__ for _, c in CHECKS]
+)
+def test_scikit_learn_conventions(estimator, check):
+    check(estimator)
