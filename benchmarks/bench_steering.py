@@ -9,26 +9,25 @@ from benchmarks.conftest import LAYER, timed
 from llm_validation.hooks import steer
 
 NEW_TOKENS = 64
+OPTIONS = {
+    "max_new_tokens": NEW_TOKENS,
+    "min_new_tokens": NEW_TOKENS,
+    "do_sample": False,
+    "pad_token_id": 2,
+}
 pytestmark = pytest.mark.benchmark(group="generation of 64 tokens")
 
 
 def _generate(model, ids):
     tokens = torch.tensor([ids])
     with torch.no_grad():
-        return model.model.generate(
-            tokens,
-            attention_mask=torch.ones_like(tokens),
-            max_new_tokens=NEW_TOKENS,
-            min_new_tokens=NEW_TOKENS,
-            do_sample=False,
-            pad_token_id=model.tokenizer.eos_token_id,
-        )
+        return model.model.generate(tokens, attention_mask=torch.ones_like(tokens), **OPTIONS)
 
 
 @pytest.fixture(scope="module")
 def vector():
-    """A tenth of the state's norm, in a random direction."""
-    return 10 * torch.randn(576, generator=torch.Generator().manual_seed(0)) / 24
+    """About half as long as the state, in a random direction."""
+    return 80 * torch.randn(576, generator=torch.Generator().manual_seed(0)) / 24
 
 
 def test_plain(benchmark, model, ids):
@@ -46,20 +45,20 @@ def test_steered(benchmark, model, ids, vector):
     assert not torch.equal(timed(benchmark, steered), _generate(model, ids))
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_nnsight(benchmark, model, ids, vector):
     """The same with nnsight, every generated step."""
     nnsight = pytest.importorskip("nnsight")
     wrapped = nnsight.LanguageModel(model.model, tokenizer=model.tokenizer)
-    tokens = torch.tensor([ids])
+    block = wrapped.model.layers[LAYER]
 
-    def steered() -> None:
-        with (
-            wrapped.generate(
-                tokens, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS, do_sample=False
-            ) as tracer,
-            tracer.all(),
-        ):
-            output = wrapped.model.layers[LAYER].output
-            wrapped.model.layers[LAYER].output = output + vector
+    def steered() -> torch.Tensor:
+        with torch.no_grad(), wrapped.generate(torch.tensor([ids]), **OPTIONS) as tracer:
+            for _ in tracer.iter[:NEW_TOKENS]:
+                block.output = block.output + vector
+            generated = tracer.result.save()
+        return generated
 
-    timed(benchmark, steered)
+    generated = timed(benchmark, steered)
+    with steer(model, vector, LAYER, 1.0):
+        assert torch.equal(generated, _generate(model, ids))

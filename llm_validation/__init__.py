@@ -10,19 +10,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llm_validation.batches import Batch, pad
     from llm_validation.catalogue import AvailableModel, available_models
+    from llm_validation.completion import Completion
     from llm_validation.continuation import Continuation
     from llm_validation.dataset import load_prompts, load_trait
+    from llm_validation.encoder import EncoderContinuation
     from llm_validation.extraction import SteeringVector, encode, extract_vector
     from llm_validation.hooks import read_states, steer
     from llm_validation.models import DEFAULT_MODEL, LanguageModel, load_model, prepare
+    from llm_validation.output_covariance import OutputCovariance
+    from llm_validation.prompt_fisher import (
+        MetricStore,
+        fisher_metrics,
+        mean_fisher,
+        metric_error,
+    )
+    from llm_validation.sentence_encoder import SentenceEncoder, embed, load_encoder
 
 _HOME = {
+    "Batch": "batches",
+    "pad": "batches",
     "AvailableModel": "catalogue",
     "available_models": "catalogue",
+    "Completion": "completion",
     "Continuation": "continuation",
     "load_prompts": "dataset",
     "load_trait": "dataset",
+    "EncoderContinuation": "encoder",
     "SteeringVector": "extraction",
     "encode": "extraction",
     "extract_vector": "extraction",
@@ -32,20 +47,40 @@ _HOME = {
     "LanguageModel": "models",
     "load_model": "models",
     "prepare": "models",
+    "OutputCovariance": "output_covariance",
+    "MetricStore": "prompt_fisher",
+    "fisher_metrics": "prompt_fisher",
+    "mean_fisher": "prompt_fisher",
+    "metric_error": "prompt_fisher",
+    "SentenceEncoder": "sentence_encoder",
+    "embed": "sentence_encoder",
+    "load_encoder": "sentence_encoder",
 }
 
 __all__ = [
     "DEFAULT_MODEL",
     "AvailableModel",
+    "Batch",
+    "Completion",
     "Continuation",
+    "EncoderContinuation",
     "LanguageModel",
+    "MetricStore",
+    "OutputCovariance",
+    "SentenceEncoder",
     "SteeringVector",
     "available_models",
+    "embed",
     "encode",
     "extract_vector",
+    "fisher_metrics",
+    "load_encoder",
     "load_model",
     "load_prompts",
     "load_trait",
+    "mean_fisher",
+    "metric_error",
+    "pad",
     "prepare",
     "read_states",
     "steer",

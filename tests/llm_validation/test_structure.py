@@ -13,7 +13,8 @@ from llm_validation.structure import decoder_of, norm_kind
 from tests.llm_validation.architectures import ARCHITECTURES, BLOCKS, CONTEXT, WIDTH, tiny
 from tests.llm_validation.full_forward import blocks_of
 
-RMS = {"llama", "mistral", "qwen2", "qwen3", "gemma2", "granite", "olmo2", "gpt_oss", "mixtral"}
+LAYER = {"gpt2", "gpt_neox", "gptj", "opt", "opt_post_ln", "bloom"}
+LAYER |= {"falcon_alibi", "phi", "cohere", "stablelm"}
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -25,7 +26,16 @@ def test_parts_are_those_that_the_architecture_names(name):
     assert len(decoder.blocks) == BLOCKS
     assert decoder.head is model.lm_head
     assert decoder.width == WIDTH
-    assert norm_kind(decoder) == ("rms" if name in RMS else "layer")
+    assert norm_kind(decoder) == ("layer" if name in LAYER else "rms")
+
+
+@pytest.mark.parametrize(("name", "length"), [("llava", 2), ("gemma3_vision", BLOCKS)])
+def test_the_blocks_of_the_vision_model_are_another_list(name, length):
+    model = tiny(name, torch.float32)
+    lists = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList)]
+    others = [part for part in lists if part is not decoder_of(model).blocks]
+    # Met before the language model, so that the first list of the right length is the wrong one.
+    assert [len(part) for part in others] == [length] and lists[0] is others[0]
 
 
 def test_context_is_known_or_absent():
@@ -74,6 +84,24 @@ def test_models_that_are_no_decoders_are_refused():
         decoder_of("gpt2")
     with pytest.raises(InvalidInput, match="got Linear; call load_model"):
         decoder_of(torch.nn.Linear(2, 2))
+
+
+_STATE_SPACE = {"hidden_size": 32, "num_hidden_layers": 2, "vocab_size": 9}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        transformers.MambaConfig(**_STATE_SPACE, state_size=4),
+        transformers.RwkvConfig(**_STATE_SPACE),
+    ],
+    ids=["mamba", "rwkv"],
+)
+def test_state_space_models_are_refused(config):
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    sentence = "expected attention in every block; state-space models are not supported"
+    with pytest.raises(InvalidInput, match=sentence):
+        decoder_of(model)
 
 
 def test_blocks_that_cannot_be_found_are_a_sentence():

@@ -10,8 +10,9 @@ import transformers
 
 from identifiability.errors import InvalidInput
 from llm_validation.attention import NAME
+from llm_validation.prefix import batch_of_one
 from llm_validation.structure import decoder_of
-from llm_validation.suffix import Suffix, _batch_of_one
+from llm_validation.suffix import Suffix
 from tests.llm_validation.architectures import BLOCKS, WIDTH, prompt, tiny
 
 
@@ -45,9 +46,9 @@ def test_a_bias_laid_out_by_the_batch_makes_every_block_run_all_rows(name):
 
 def test_one_row_is_enough_if_all_that_blocks_receive_broadcasts():
     fits = [torch.ones(1, 1, 3, 4), (torch.ones(1, 3, 2), torch.ones(1, 3, 2)), torch.ones(3), None]
-    assert _batch_of_one(fits)
-    assert not _batch_of_one([*fits, torch.ones(4, 1, 3)])
-    assert not _batch_of_one([*fits, [None, (torch.ones(2, 3),)]])
+    assert batch_of_one(fits)
+    assert not batch_of_one([*fits, torch.ones(4, 1, 3)])
+    assert not batch_of_one([*fits, [None, (torch.ones(2, 3),)]])
 
 
 def test_the_prefix_runs_once():
@@ -62,7 +63,7 @@ def test_the_prefix_runs_once():
     handle.remove()
     assert tokens == [1, 1, 1]
     # And its cache is as it was: a pass writes into a copy.
-    assert built._prefix.get_seq_length() == 10
+    assert built._prefix._cache.get_seq_length() == 10
 
 
 def test_the_final_state_comes_without_the_head():
@@ -115,14 +116,14 @@ def test_a_bidirectional_model_is_refused():
         model = transformers.BertForMaskedLM(config)
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter, std=0.25)
-    with pytest.raises(InvalidInput, match="does not give its own logits again"):
+    with pytest.raises(InvalidInput, match="BertForMaskedLM keeps no keys and values"):
         suffix(model.double().eval().requires_grad_(False))
 
 
 def test_a_head_that_mixes_its_logits_is_refused():
     class Normalised(transformers.LlamaForCausalLM):
-        def forward(self, *args, **named):
-            output = super().forward(*args, **named)
+        def forward(self, input_ids=None, past_key_values=None, **named):
+            output = super().forward(input_ids, past_key_values=past_key_values, **named)
             output.logits = torch.log_softmax(output.logits, dim=-1)
             return output
 
@@ -137,5 +138,20 @@ def test_a_model_without_keys_and_values_is_refused():
         hidden_size=WIDTH, num_hidden_layers=2, vocab_size=67, state_size=4
     )
     model = transformers.MambaForCausalLM(config).eval()
-    with pytest.raises(InvalidInput, match=r"keeps no keys and values .* state-space models"):
+    with pytest.raises(InvalidInput, match=r"keeps no keys and values.* state-space models"):
         suffix(model, layer=0)
+
+
+def test_a_model_with_some_blocks_without_keys_and_values_is_refused():
+    config = transformers.Lfm2Config(
+        hidden_size=WIDTH,
+        intermediate_size=48,
+        num_hidden_layers=BLOCKS,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        vocab_size=67,
+        layer_types=["conv", "full_attention"] * 2,
+    )
+    model = transformers.Lfm2ForCausalLM(config).eval()
+    with pytest.raises(InvalidInput, match=r"has a block that keeps no keys and values"):
+        suffix(model)
