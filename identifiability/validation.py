@@ -8,14 +8,21 @@ import numpy as np
 
 from identifiability.errors import InvalidInput
 
+_SMALLEST, _LARGEST = 1e-140, 1e140
+
 
 def as_matrix(value: Any, name: str, *, shape: str = "(m, d)") -> np.ndarray:
     """A finite real two-dimensional float64 array, or ``InvalidInput`` saying what came."""
     array = _real(value, name)
     if array.ndim != 2:
-        raise InvalidInput(f"{name} must be {shape}, got {array.shape}; stack prompts first")
+        prompts = shape in ("(m, d)", "(M, d)")
+        mend = "stack prompts first" if prompts else "one item a row, further axes flattened"
+        raise InvalidInput(f"{name} must be {shape}, got {array.shape}; {mend}")
     if 0 in array.shape:
-        raise InvalidInput(f"{name} must be {shape} with at least one entry, got {array.shape}")
+        raise InvalidInput(
+            f"{name} must be {shape} with at least one entry, got {array.shape}; it is empty, see "
+            "what it was made from"
+        )
     return array
 
 
@@ -32,14 +39,37 @@ def as_vector(value: Any, name: str, *, width: int | None = None) -> np.ndarray:
     return array
 
 
+def moderate(array: np.ndarray, name: str) -> np.ndarray:
+    """The array, if squares of its entries and sums of many of them neither overflow nor vanish."""
+    largest = float(np.max(np.abs(array), initial=0.0))
+    if largest and not _SMALLEST <= largest <= _LARGEST:
+        raise InvalidInput(
+            f"{name} must have its largest entry between {_SMALLEST:g} and {_LARGEST:g}, got "
+            f"{largest:.3g}; choose another unit"
+        )
+    return array
+
+
 def _real(value: Any, name: str) -> np.ndarray:
+    if isinstance(value, np.ma.MaskedArray):
+        raise InvalidInput(f"{name} must have no mask; drop the masked rows, or fill them")
     try:
         array = np.asarray(value)
     except ValueError:  # numpy's answer to rows of unequal length
         raise InvalidInput(f"{name} must have rows of equal length; pad or split them") from None
+    except (RuntimeError, TypeError):  # torch's, to a tensor with a graph, on a GPU or in bfloat16
+        raise InvalidInput(
+            f"{name} must be readable by numpy, got {type(value).__name__}; for a tensor pass "
+            ".detach().double().cpu()"
+        ) from None
+    if array.dtype.kind == "c":
+        raise InvalidInput(
+            f"{name} must hold real numbers, got dtype {array.dtype}; pass real and imaginary "
+            "parts as rows of their own"
+        )
     if array.dtype.kind not in "fiub":
         raise InvalidInput(
-            f"{name} must hold real numbers, got dtype {array.dtype}; convert it to float64"
+            f"{name} must hold real numbers, got dtype {array.dtype}; pass an array of numbers"
         )
     array = array.astype(np.float64)
     if not np.isfinite(array).all():

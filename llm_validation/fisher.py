@@ -28,7 +28,7 @@ def fisher_of(linearisation: Linearisation) -> np.ndarray:
     jacobian = linearisation.jacobian_of_final_state().double()
     metric = jacobian.new_zeros(linearisation.width, linearisation.width)
     for one, head in zip(jacobian, head_metrics(linearisation), strict=True):
-        metric += one.T @ head.dense() @ one
+        metric += one.T @ head.dense().to(one.device) @ one  # blocks may lie on several devices
     return ((metric + metric.T) / 2).cpu().numpy()
 
 

@@ -18,7 +18,11 @@ DTYPES = ("float32", "float64", "bfloat16")
 
 
 def read(
-    name: str, dtype: str, auto_class: str, accept: Callable[[Any], None]
+    name: str,
+    dtype: str,
+    auto_class: str,
+    accept: Callable[[Any], None],
+    device_map: str | None = None,
 ) -> tuple[Any, Any, Path, str, str]:
     """Model, tokenizer, their folder, revision and SHA-256 of the weights, by name or folder or id.
 
@@ -32,6 +36,8 @@ def read(
         The class of transformers that builds it.
     accept
         Called with the configuration before any weight is read; raises if it cannot be used.
+    device_map
+        "auto" spreads the blocks over the devices that are there (by accelerate).
 
     Raises
     ------
@@ -40,14 +46,19 @@ def read(
     """
     if name in EMBEDDED:
         folder, digest = verified_folder(EMBEDDED[name])
-        model, tokenizer = _read(str(folder), name, dtype, auto_class, accept)
+        model, tokenizer = _read(str(folder), name, dtype, auto_class, accept, device_map)
         return model, tokenizer, folder, EMBEDDED[name].requirement, digest
-    model, tokenizer = _read(name, name, dtype, auto_class, accept)
+    model, tokenizer = _read(name, name, dtype, auto_class, accept, device_map)
     return model, tokenizer, *_identity(name)
 
 
 def _read(
-    source: str, name: str, dtype: str, auto_class: str, accept: Callable[[Any], None]
+    source: str,
+    name: str,
+    dtype: str,
+    auto_class: str,
+    accept: Callable[[Any], None],
+    device_map: str | None,
 ) -> tuple[Any, Any]:
     import torch
     import transformers
@@ -63,6 +74,7 @@ def _read(
                 # The one attention that batches under reverse mode and has a forward mode.
                 attn_implementation="eager",
                 trust_remote_code=False,
+                device_map=device_map,
             )
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         except (OSError, SafetensorError) as error:
@@ -116,7 +128,9 @@ def torch_device(device: str) -> Any:
     try:
         target = torch.device(device)
     except RuntimeError:
-        raise InvalidInput(f'device must be "cpu" or "cuda", got {device!r}') from None
+        raise InvalidInput(
+            f'device must be "cpu", "cuda" or (for decoders) "auto", got {device!r}'
+        ) from None
     if target.type == "cuda" and not torch.cuda.is_available():
         raise InvalidInput(f'device {device!r} is not there, no GPU was found; use "cpu"')
     return target

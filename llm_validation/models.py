@@ -86,7 +86,8 @@ def load_model(
         "float32", "float64" (true float64 in ``Continuation``, ``read_states`` and ``steer``) or
         "bfloat16".
     device
-        A torch device such as "cpu" or "cuda".
+        A torch device such as "cpu" or "cuda"; "auto" spreads the blocks of a model that is larger
+        than one device over those that are there.
 
     Raises
     ------
@@ -97,13 +98,17 @@ def load_model(
     """
     check_dtype(dtype)
     require_packages("torch", "transformers", "safetensors")
-    target = torch_device(device)
+    target = None if device == "auto" else torch_device(device)
     if name in EMBEDDED and EMBEDDED[name].kind == "encoder":
         raise _is_encoder(name)  # before it is unpacked for nothing
     model, tokenizer, _, revision, digest = read(
-        name, dtype, "AutoModelForCausalLM", partial(_accept_decoder, name)
+        name,
+        dtype,
+        "AutoModelForCausalLM",
+        partial(_accept_decoder, name),
+        "auto" if target is None else None,
     )
-    model = model.to(target).eval().requires_grad_(False)
+    model = _placed(model, target, name).eval().requires_grad_(False)
 
     from llm_validation.structure import decoder_of, norm_kind
 
@@ -119,6 +124,18 @@ def load_model(
         width=decoder.width,
         norm=norm_kind(decoder),
     )
+
+
+def _placed(model: Any, target: Any, name: str) -> Any:
+    """On the device, or where its blocks were put, as long as that is in memory."""
+    if target is not None:
+        return model.to(target)
+    if any(parameter.is_meta for parameter in model.parameters()):
+        raise InvalidInput(
+            f"model {name!r} must fit the memory of all devices together, some of its weights were "
+            "left on disk; use a smaller model or dtype, or more devices"
+        )
+    return model
 
 
 def prepare(name: str) -> None:

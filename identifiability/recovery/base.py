@@ -12,8 +12,11 @@ from scipy.sparse import issparse
 from identifiability.equivalence import EquivalenceClass
 from identifiability.errors import InvalidInput
 from identifiability.spectrum import Spectrum, dense
-from identifiability.validation import as_matrix, as_vector
+from identifiability.validation import as_matrix, as_vector, moderate
 from identifiability.verdict import Condition, Report, Verdict
+
+# Their quotient is the vector, whose square must neither overflow nor vanish.
+_FARTHEST = 1e140
 
 
 def as_system(jacobian: Any, response: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -26,17 +29,23 @@ def as_system(jacobian: Any, response: Any) -> tuple[np.ndarray, np.ndarray]:
     """
     if issparse(jacobian):
         raise InvalidInput("jacobian must be dense, got a sparse matrix; pass jacobian.toarray()")
-    matrix = as_matrix(dense(jacobian), "jacobian", shape="(M, d)")
+    matrix = moderate(as_matrix(dense(jacobian), "jacobian", shape="(M, d)"), "jacobian")
     if np.ndim(response) != 1:
         raise InvalidInput(
             f"response must be (M,), got {np.shape(response)}; pass the change of the outputs made "
             "by one vector, flattened as the rows of the jacobian are"
         )
-    values = as_vector(response, "response")
+    values = moderate(as_vector(response, "response"), "response")
     if values.size != len(matrix):
         raise InvalidInput(
             f"response must have one entry for each row of the jacobian, got {values.size} for "
             f"{len(matrix)} rows; stack both over the same prompts and strengths"
+        )
+    sizes = [float(np.abs(array).max()) for array in (matrix, values)]
+    if all(sizes) and not _FARTHEST > sizes[1] / sizes[0] > 1 / _FARTHEST:
+        raise InvalidInput(
+            f"response and jacobian must be of comparable size, got entries up to {sizes[1]:.3g} "
+            f"and {sizes[0]:.3g}; choose other units"
         )
     return matrix, values
 

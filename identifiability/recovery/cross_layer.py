@@ -91,9 +91,9 @@ class CrossLayerRecovery(LinearRecovery):
         """
         layers = Layers(transports, reads, responses)
         self._check_parameters()
-        seen = layers.observability()
+        seen = layers.observability(balance=not (self.jacobian_error or self.response_error))
         matrix = np.vstack(seen.blocks)
-        solution = self._solve(matrix, layers.values, rounding=seen.rounding)
+        solution = self._solve(matrix, seen.values, rounding=seen.rounding)
         self.dimension_path_ = dimension_path(seen.blocks, solution.spectrum.resolution)
         self.lost_ = _lost(seen, solution)
         self.disjoint_paths_ = layers.width  # what a rank of d proves: paths bound every rank
@@ -103,10 +103,11 @@ class CrossLayerRecovery(LinearRecovery):
         conditions = [
             _enough_paths(paths, layers.width),
             solution.gap,
-            replace(solution.full_rank, statement="ker O = {0}: v is observable as a whole"),
+            replace(solution.full_rank, statement="ker O = {0} down to the noise floor"),
             solution.consistent,
-            _further(layers, self.dimension_path_, lost, solution),
         ]
+        if solution.hidden > 0:
+            conditions.append(_further(layers, self.dimension_path_, lost, solution))
         detail = f"; {lost} lost to all later layers; {paths} disjoint paths"
         self._learn(matrix, solution, conditions, predict(solution, detail), computed=True)
         return self
@@ -145,14 +146,14 @@ class CrossLayerRecovery(LinearRecovery):
         """
         layers = Layers(transports, reads, responses)
         self._check_parameters()
-        seen = layers.observability()
+        seen = layers.observability(balance=not (self.jacobian_error or self.response_error))
         lengths = [len(block) for block in seen.blocks]
         if groups is None:
             groups = np.split(np.arange(sum(lengths)), np.cumsum(lengths)[:-1])
         groups = [[] if labels is None else labels for labels in groups]
         labels = joined_groups(groups, lengths, "reads")
         matrix = np.vstack(seen.blocks)
-        return self._split(matrix, layers.values, labels, splits, seed, rounding=seen.rounding)
+        return self._split(matrix, seen.values, labels, splits, seed, rounding=seen.rounding)
 
 
 def _lost(seen: Observability, solution: Solution) -> np.ndarray:

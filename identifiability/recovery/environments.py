@@ -22,7 +22,13 @@ from identifiability.errors import InvalidInput
 from identifiability.recovery.base import as_list, as_system
 from identifiability.recovery.linear import LinearRecovery, joined_groups
 from identifiability.recovery.stability import Stability
-from identifiability.recovery.stack import Solution, counted, dimension_path, predict
+from identifiability.recovery.stack import (
+    Solution,
+    counted,
+    dimension_path,
+    near_power_of_two,
+    predict,
+)
 from identifiability.verdict import Condition, Prediction
 
 Block = tuple[np.ndarray, np.ndarray]  # J_e (m_e, d) and r_e (m_e,)
@@ -90,6 +96,7 @@ class EnvironmentRecovery(LinearRecovery):
         """
         blocks = as_environments(jacobians, responses)
         self._check_parameters()
+        blocks = self._balanced(blocks)
         solution = self._solve_environments(blocks)
         floor = solution.spectrum.resolution
         matrices = [matrix for matrix, _ in blocks]
@@ -143,11 +150,22 @@ class EnvironmentRecovery(LinearRecovery):
         """
         blocks = as_environments(jacobians, responses)
         self._check_parameters()
+        blocks = self._balanced(blocks)
         if groups is None:
             groups = [np.full(len(values), e) for e, (_, values) in enumerate(blocks)]
         labels = joined_groups(groups, [len(values) for _, values in blocks], "jacobians")
         matrix, values = (np.concatenate(part) for part in zip(*blocks, strict=True))
         return self._split(matrix, values, labels, splits, seed, parts=len(blocks))
+
+    def _balanced(self, blocks: Sequence[Block]) -> list[Block]:
+        """Blocks of about one size; as they are where their errors are stated in their own unit."""
+        if self.jacobian_error or self.response_error:
+            return list(blocks)
+        sizes = [near_power_of_two(float(np.linalg.norm(matrix))) for matrix, _ in blocks]
+        return [
+            (matrix / size, values / size)
+            for (matrix, values), size in zip(blocks, sizes, strict=True)
+        ]
 
     def _solve_environments(self, blocks: Sequence[Block]) -> Solution:
         matrix, values = (np.concatenate(part) for part in zip(*blocks, strict=True))
@@ -231,10 +249,11 @@ def _nothing_shared(ranks: Sequence[int], solution: Solution) -> Condition:
 def _one_vector(ranks: Sequence[int], solution: Solution) -> Condition:
     """The stack's consistency, which says whether one v explains all environments."""
     reason = solution.consistent.reason
-    if sum(ranks) == solution.spectrum.rank():
+    assumed = sum(ranks) == solution.spectrum.rank()
+    if assumed:
         reason += "; ranks add up to that of the stack: a common v is assumed here, not tested"
     statement = "one vector explains the responses of all environments, relative to their norm"
-    return replace(solution.consistent, statement=statement, reason=reason)
+    return replace(solution.consistent, statement=statement, reason=reason, assumed=assumed)
 
 
 def _detail(ranks: Sequence[int], solution: Solution, needed: int) -> str:

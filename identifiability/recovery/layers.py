@@ -10,6 +10,7 @@ import numpy as np
 
 from identifiability.errors import InvalidInput
 from identifiability.recovery.base import as_list, as_system
+from identifiability.recovery.stack import near_power_of_two
 from identifiability.spectrum import dense
 from identifiability.validation import as_matrix
 
@@ -19,9 +20,13 @@ _SEED = 0  # the repeat must give the same floor every time; any fixed rotation 
 
 @dataclass(frozen=True, eq=False)
 class Observability:
-    """The blocks C_k Phi_{0->k} of O, the map Phi_{0->K}, and the rounding of each (norms)."""
+    """The blocks C_k Phi_{0->k} of O, the map Phi_{0->K}, and the rounding of each (norms).
+
+    ``values`` are the responses, flat; where blocks were brought to one size, so were they.
+    """
 
     blocks: list[np.ndarray]
+    values: np.ndarray
     rounding: float
     through: np.ndarray  # (d_K, d_0)
     through_rounding: float
@@ -75,8 +80,8 @@ class Layers:
             for k, (read, response, width) in enumerate(zip(reads, responses, widths, strict=True))
         ]
         self.reads = [read for read, _ in found]
-        self.values = np.concatenate([values for _, values in found])
-        if self.values.size == 0:
+        self.responses = [values for _, values in found]
+        if not any(values.size for values in self.responses):
             raise InvalidInput("reads must not all be None; give at least one layer that is read")
 
     @property
@@ -88,8 +93,10 @@ class Layers:
             for one in matrices
         )
 
-    def observability(self) -> Observability:
+    def observability(self, *, balance: bool) -> Observability:
         """The stack O by layers and the map to the last one, with the rounding of their products.
+
+        ``balance`` brings blocks and their responses to one size.
 
         Rounding is measured: the products are repeated with every layer in a rotated basis, where
         exact arithmetic would give the same.
@@ -104,13 +111,33 @@ class Layers:
         blocks, through = _stacked(self.transports, self.reads)
         rotated = [read @ turn for read, turn in zip(self.reads, turns, strict=True)]
         again, through_again = _stacked(turned, rotated)
+        sizes = self._sizes() if balance else [1.0] * len(blocks)
+        blocks, again, responses = (
+            [part / size for part, size in zip(parts, sizes, strict=True)]
+            for parts in (blocks, again, self.responses)
+        )
         stack = np.vstack(blocks)
         # A stack of zeros came out of exact cancellation, and shows nothing exactly.
         change = np.linalg.norm(stack - np.vstack(again), 2) if stack.any() else 0.0
         through_change = np.linalg.norm(through - turns[-1] @ through_again, 2)
         return Observability(
-            blocks, _SAFETY * float(change), through, _SAFETY * float(through_change)
+            blocks,
+            np.concatenate(responses),
+            _SAFETY * float(change),
+            through,
+            _SAFETY * float(through_change),
         )
+
+    def _sizes(self) -> list[float]:
+        """The size of each block as a product of norms.
+
+        Not its own norm: where products cancel that is rounding, and must stay small.
+        """
+        through = np.cumprod([1.0, *(np.linalg.norm(t, 2) for t in self.transports)])
+        return [
+            near_power_of_two(float(np.linalg.norm(read) * size))
+            for read, size in zip(self.reads, through, strict=True)
+        ]
 
 
 def _stacked(
@@ -133,7 +160,7 @@ def _read(layer: int, read: Any, response: Any, width: int) -> tuple[np.ndarray,
     try:
         matrix, values = as_system(read, response)
     except InvalidInput as error:
-        raise InvalidInput(f"read of layer {layer} as jacobian: {error}") from None
+        raise InvalidInput(f"reads[{layer}] or responses[{layer}]: {error}") from None
     if matrix.shape[1] != width:
         raise InvalidInput(
             f"reads[{layer}] must be (m, {width}), the width of layer {layer}, got {matrix.shape}"

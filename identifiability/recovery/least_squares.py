@@ -41,6 +41,8 @@ class LeastSquaresRecovery(LinearRecovery):
         The solution of least norm: the row-space part. It claims nothing about the kernel part.
     kernel_ : (d, k) array
         Orthonormal basis of the directions about which the response says nothing.
+    gauge_ : Shift
+        The group that acts on the class: adding what is in the kernel.
     conditions_ : list of Condition
         ``gap``, ``full rank`` and ``consistent response``, checked with their statistics. Where gap
         or consistent response fails, ``vector_`` is a least-squares fit and no more, and the

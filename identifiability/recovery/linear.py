@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.sparse.linalg import aslinearoperator
 from sklearn.base import BaseEstimator
 
 from identifiability.errors import InvalidInput
+from identifiability.gauge import Shift
 from identifiability.recovery.base import class_report
 from identifiability.recovery.stability import Stability, as_groups, direction_null, halves
 from identifiability.recovery.stack import Solution, solve
@@ -27,6 +29,7 @@ class LinearRecovery(BaseEstimator):
 
     vector_: np.ndarray
     kernel_: np.ndarray
+    gauge_: Shift
     conditions_: list[Condition]
     prediction_: Prediction
     report_: Report
@@ -45,12 +48,15 @@ class LinearRecovery(BaseEstimator):
         self.response_error = response_error
 
     def _check_parameters(self) -> None:
+        for name in ("accuracy", "jacobian_error", "response_error"):
+            if not isinstance(getattr(self, name), Real):
+                raise InvalidInput(f"{name} must be a number, got {getattr(self, name)!r}")
         if not 0 < self.accuracy < 1:
             raise InvalidInput(f"accuracy must lie in (0, 1), got {self.accuracy}; 1e-8 is usual")
         for name in ("jacobian_error", "response_error"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise InvalidInput(
-                    f"{name} must be a finite norm >= 0, got {getattr(self, name)}; 0 if unknown"
+                    f"{name} must be a finite norm >= 0, got {getattr(self, name)}; 0 if none"
                 )
 
     def _solve(
@@ -82,6 +88,7 @@ class LinearRecovery(BaseEstimator):
         self.prediction_ = prediction
         self.vector_ = solution.vector
         self.kernel_ = solution.spectrum.null_space
+        self.gauge_ = Shift(self.kernel_)
         self.report_ = class_report(
             solution.spectrum,
             aslinearoperator(matrix) if computed else matrix,
@@ -120,7 +127,9 @@ class LinearRecovery(BaseEstimator):
                 )
             first, second = (basis.T @ solution.vector for solution in solved)
             norms = np.linalg.norm(first) * np.linalg.norm(second)
-            agreement.append([abs(first @ second) / norms if norms > 0 else 0.0])
+            # Both zero agree: neither half sees the vector do anything.
+            same = float(not first.any() and not second.any())
+            agreement.append([abs(first @ second) / norms if norms > 0 else same])
             nulls.append(direction_null(shared[-1], 1, rng))
         found = Stability(
             np.minimum(np.array(agreement), 1.0),

@@ -71,16 +71,24 @@ def predict(solution: Solution, detail: str = "") -> Prediction:
     return Prediction(False, f"kernel: {solution.hidden} of {width} dimensions{detail}")
 
 
+def near_power_of_two(size: float) -> float:
+    """What a block of rows of about this norm, and its response, are divided by; 1 for size 0.
+
+    That changes neither kernel nor solution, and no digit. Without it one floor for the whole stack
+    would hide a block that is smaller than the others by the precision of float64.
+    """
+    return 2.0 ** float(np.round(np.log2(size))) if size > 0 else 1.0
+
+
 def dimension_path(blocks: Sequence[np.ndarray], resolution: float) -> np.ndarray:
-    """(B,) dimension of the class after each block more; it never grows.
+    """(B,) dimension of the class after each block more.
 
     All are decided at the noise floor of the whole stack. Rows added never lower a singular value,
-    so that no direction once counted as seen is lost again.
+    so that it never grows, rounding at the floor itself aside.
     """
     stack, width = np.vstack(blocks), blocks[0].shape[1]
     ends = np.cumsum([len(block) for block in blocks])
-    ranks = [counted(stack[:end], resolution) for end in ends]
-    return width - np.maximum.accumulate(ranks)  # rounding at the floor itself aside
+    return np.array([width - counted(stack[:end], resolution) for end in ends])
 
 
 def counted(matrix: np.ndarray, resolution: float) -> int:
@@ -117,7 +125,7 @@ def _full_rank(spectrum: Spectrum, *, decided: bool) -> Condition:
     full = rank == spectrum.width
     return Condition(
         "full rank",
-        "ker J = {0}, so that v is recovered as a whole",
+        "ker J = {0} down to the noise floor, so that v is recovered as a whole",
         # Below a stated error a value may be zero or not: it is not shown to be.
         holds=(True if full else None if spectrum.error > 0 else False) if decided else None,
         statistic=float(rank),

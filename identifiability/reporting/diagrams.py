@@ -85,18 +85,19 @@ def _edges(centres: Sequence[float], scale: str) -> np.ndarray:
 
 def phase_curves(axes: Axes, diagram: dict[str, Any]) -> None:
     """Measured curves with their intervals; theory dotted, what anyone tries first dashed."""
-    for i, curve in enumerate(diagram["curves"]):
-        role, colour = curve["role"], f"C{i % 7}"
+    measured = [curve["label"] for curve in diagram["curves"] if curve["role"] != "theory"]
+    colours = {label: f"C{i % 7}" for i, label in enumerate(dict.fromkeys(measured))}
+    for curve in diagram["curves"]:
+        role, colour = curve["role"], colours.get(curve["label"], "black")
         y = np.array(curve["y"], dtype=float)
-        theory = role == "theory"
         axes.plot(
             curve["x"],
             y,
             label=curve["label"],
-            color="black" if theory else colour,
+            color=colour,
             ls=_LINES[role],
             marker=_MARKERS[role],
-            zorder=3 if theory else 2,
+            zorder=3 if role == "theory" else 2,
         )
         if len(curve["low"]):
             low, high = np.array(curve["low"], float), np.array(curve["high"], float)

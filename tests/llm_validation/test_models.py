@@ -6,12 +6,14 @@ import json
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import transformers
 
 from identifiability.errors import InvalidInput
 from llm_validation import embedded, models
+from llm_validation.continuation import Continuation
 from llm_validation.models import DEFAULT_MODEL, load_model, prepare
 from tests.llm_validation.architectures import prompt, tiny
 from tests.llm_validation.encoders import tiny_encoder
@@ -134,7 +136,10 @@ def test_a_slip_of_the_finger_asks_no_network(monkeypatch):
     [
         ({"dtype": "float23"}, "unknown dtype 'float23'; did you mean 'float32'?"),
         ({"dtype": torch.float32}, "unknown dtype 'torch.float32'; did you mean 'float32'?"),
-        ({"device": "gpu"}, 'device must be "cpu" or "cuda", got \'gpu\''),
+        (
+            {"device": "gpu"},
+            'device must be "cpu", "cuda" or \\(for decoders\\) "auto", got \'gpu\'',
+        ),
     ],
 )
 def test_a_bad_option_is_one_sentence(options, sentence):
@@ -146,6 +151,25 @@ def test_a_gpu_that_is_not_there_is_one_sentence(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InvalidInput, match="device 'cuda' is not there, no GPU was found"):
         load_model(DEFAULT_MODEL, device="cuda")
+
+
+def test_spread_over_the_devices_it_is_the_same_model(folder):
+    """One device here; several were not tried."""
+    spread, whole = load_model(str(folder), device="auto"), load_model(str(folder))
+    assert spread.model.hf_device_map
+    first, second = (Continuation(model, prompt(), 1).fisher() for model in (spread, whole))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_weights_left_on_disk_are_one_sentence(folder, monkeypatch):
+    class Left(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.empty(2, device="meta"))
+
+    monkeypatch.setattr(models, "read", lambda *_: (Left(), None, folder, "local", "0"))
+    with pytest.raises(InvalidInput, match="some of its weights were left on disk"):
+        load_model(str(folder), device="auto")
 
 
 def test_models_that_are_no_decoders_are_refused_before_their_weights(tmp_path):

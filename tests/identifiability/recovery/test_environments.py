@@ -268,3 +268,14 @@ def test_scikit_learn_conventions(estimator, check):
 
 def test_all_applicable_checks_exist():
     assert {getattr(check, "func", check).__name__ for _, check in CHECKS} == APPLICABLE
+
+
+def test_a_common_vector_is_assumed_where_ranks_only_add_up():
+    """Three environments of rank 2 at d = 6 leave no equation to test it; a fourth does."""
+    rng = np.random.default_rng(3)
+    jacobians = list(rng.standard_normal((4, 2, 6)))
+    responses = [jacobian @ np.arange(6.0) for jacobian in jacobians]
+    three = EnvironmentRecovery().fit(jacobians[:3], responses[:3]).report_
+    four = EnvironmentRecovery().fit(jacobians, responses).report_
+    assert [r.condition("consistent response").assumed for r in (three, four)] == [True, False]
+    assert "consistent response: assumed" in str(three)

@@ -6,7 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from identifiability.errors import InvalidInput
-from identifiability.recovery import LeastSquaresRecovery
+from identifiability.recovery import (
+    CrossLayerRecovery,
+    EnvironmentRecovery,
+    LeastSquaresRecovery,
+)
 from identifiability.recovery.linear import joined_groups
 from identifiability.recovery.stack import dimension_path
 from identifiability.verdict import Prediction
@@ -106,3 +110,49 @@ def test_the_path_never_grows_even_where_a_loud_block_raises_the_floor(seed):
     path = dimension_path(blocks, floor)
     assert np.all(np.diff(path) <= 0)
     assert path[-1] == 6 - np.linalg.matrix_rank(np.vstack(blocks), tol=floor)
+
+
+def test_blocks_of_very_different_size_hide_nothing_from_each_other():
+    """P = diag(1, 1000) six times over: the block of layer 6 is 1e18 times that of layer 0."""
+    growing, read, vector = np.diag([1.0, 1e3]), np.array([[1.0, 1.0]]), np.array([2.0, 3.0])
+    carried = [np.linalg.matrix_power(growing, k) @ vector for k in range(7)]
+    responses = [read @ state for state in carried]
+    fitted = CrossLayerRecovery(affine=True).fit([growing] * 6, [read] * 7, responses)
+    assert fitted.prediction_.recovers is True
+    np.testing.assert_allclose(fitted.vector_, vector, rtol=1e-12)
+    assert list(fitted.dimension_path_) == [1, 0, 0, 0, 0, 0, 0]
+
+    apart = EnvironmentRecovery().fit([[[1.0, 0.0]], [[0.0, 1e20]]], [[2.0], [3e20]])
+    assert apart.prediction_.recovers is True
+    np.testing.assert_allclose(apart.vector_, vector, rtol=1e-12)
+
+
+def test_stated_errors_keep_their_unit():
+    """An error of 1e-3 hides a block of that size, however the blocks are scaled inside."""
+    fitted = EnvironmentRecovery(jacobian_error=1e-3).fit(
+        [[[1.0, 0.0]], [[0.0, 1e-4]]], [[2.0], [3e-4]]
+    )
+    assert fitted.prediction_.recovers is not True
+
+
+def test_two_halves_that_see_nothing_agree():
+    jacobian = np.random.default_rng(0).standard_normal((12, 4))
+    found = LeastSquaresRecovery().stability(jacobian, np.zeros(12))
+    assert found.mean == 1.0
+    assert found.stable
+
+
+def test_the_gauge_is_the_shift_by_the_kernel():
+    jacobian = np.random.default_rng(1).standard_normal((2, 5))
+    fitted = LeastSquaresRecovery(affine=True).fit(jacobian, jacobian @ np.arange(5.0))
+    moved = fitted.gauge_.act(fitted.gauge_.random(np.random.default_rng(2)), fitted.vector_)
+    np.testing.assert_allclose(jacobian @ moved, jacobian @ fitted.vector_)
+    assert np.linalg.norm(moved - fitted.vector_) > 0.1
+    np.testing.assert_allclose(fitted.gauge_.canonical(moved), fitted.vector_)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "jacobian_error", "response_error"])
+@pytest.mark.parametrize("value", ["a", None, [1.0]])
+def test_a_parameter_that_is_no_number_is_one_sentence(name, value):
+    with pytest.raises(InvalidInput, match=f"{name} must be a number"):
+        LeastSquaresRecovery(**{name: value}).fit([[1.0]], [1.0])
