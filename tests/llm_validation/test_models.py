@@ -153,10 +153,17 @@ def test_a_gpu_that_is_not_there_is_one_sentence(monkeypatch):
         load_model(DEFAULT_MODEL, device="cuda")
 
 
-def test_spread_over_the_devices_it_is_the_same_model(folder):
+def test_spread_over_the_devices_it_is_the_same_model(folder, monkeypatch):
     """One device here; several were not tried."""
+    asked, original = [], transformers.AutoModelForCausalLM.from_pretrained
+
+    def noted(*arguments, **options):
+        asked.append(options["device_map"])
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(transformers.AutoModelForCausalLM, "from_pretrained", noted)
     spread, whole = load_model(str(folder), device="auto"), load_model(str(folder))
-    assert spread.model.hf_device_map
+    assert asked == ["auto", None]
     first, second = (Continuation(model, prompt(), 1).fisher() for model in (spread, whole))
     np.testing.assert_array_equal(first, second)
 
