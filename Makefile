@@ -42,8 +42,10 @@ test-all: lint  ## lint, then every test
 	@$(PYTEST) -n 2 --dist loadfile --benchmark-disable $(ARGS)
 
 bench: $(STAMP) ## the timed comparisons, and their table into docs; run nothing else meanwhile
+	@mkdir -p .benchmarks
 	@$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-json=.benchmarks/latest.json $(ARGS)
-	@$(BIN)/python -m benchmarks.table .benchmarks/latest.json README.md
+	@$(BIN)/python -m benchmarks.table .benchmarks/latest.json docs/performance.md
+	@$(BIN)/python -m benchmarks.table .benchmarks/latest.json README.md "Fisher metric of one prompt"
 
 notebooks: $(STAMP) ## build and execute the notebooks into results/notebooks
 	@$(BIN)/identifiability notebooks --out results/notebooks $(ARGS)

@@ -1,7 +1,8 @@
 """From pytest-benchmark's JSON to the tables of README and documentation.
 
-``make bench`` writes the JSON and runs this: ``python -m benchmarks.table JSON README``. A table
-replaces what stands between two markers of the file, so that no figure is copied by hand.
+``make bench`` writes the JSON and runs this: ``python -m benchmarks.table JSON FILE [GROUP...]``.
+The tables of all groups, or of those named, replace what stands between two markers of the file, so
+that no figure is copied by hand.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import Any
 START, END = "<!-- benchmarks: written by make bench -->", "<!-- end of benchmarks -->"
 
 
-def tables(results: dict[str, Any]) -> str:
+def tables(results: dict[str, Any], groups: list[str]) -> str:
     """One table for each group, with every time as a ratio to the group's first benchmark."""
-    entries = sorted(results["benchmarks"], key=lambda entry: _order(results, entry["group"]))
+    entries = [e for e in results["benchmarks"] if not groups or e["group"] in groups]
+    entries.sort(key=lambda entry: _order(results, entry["group"]))
     parts = [
         "\n".join(_table(group, list(some)))
         for group, some in groupby(entries, key=lambda entry: entry["group"])
@@ -83,6 +85,6 @@ def replaced(text: str, block: str) -> str:
 
 
 if __name__ == "__main__":
-    source, target = map(Path, sys.argv[1:])
-    block = tables(json.loads(source.read_text(encoding="utf-8")))
+    source, target = map(Path, sys.argv[1:3])
+    block = tables(json.loads(source.read_text(encoding="utf-8")), sys.argv[3:])
     target.write_text(replaced(target.read_text(encoding="utf-8"), block), encoding="utf-8")
