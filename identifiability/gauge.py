@@ -79,33 +79,6 @@ class SignedPermutation(_Mixing):
 
 
 @dataclass(frozen=True)
-class Scale(_Mixing):
-    """The length and sign of each of k columns: the unit of strength is free (N4).
-
-    The group is not compact: ``random`` draws signs, and lengths from a standard log-normal.
-    """
-
-    size: int
-
-    @property
-    def dimension(self) -> int:
-        """k."""
-        return self.size
-
-    def random(self, rng: np.random.Generator) -> np.ndarray:
-        """A diagonal matrix of random signs and log-normal lengths."""
-        return np.diag(rng.choice([-1.0, 1.0], self.size) * rng.lognormal(size=self.size))
-
-    def canonical(self, columns: np.ndarray) -> np.ndarray:
-        """Columns of length 1, the entry of largest modulus positive; a zero column stays."""
-        columns = _columns(columns, self.size)
-        lengths = np.linalg.norm(columns, axis=0)
-        unit = columns / np.where(lengths > 0, lengths, 1.0)
-        largest = np.argmax(np.abs(_rounded(unit)), axis=0)
-        return unit * np.where(unit[largest, np.arange(self.size)] < 0, -1.0, 1.0) + 0.0
-
-
-@dataclass(frozen=True)
 class Rotation(_Mixing):
     """Orthogonal mixing inside blocks of k columns: what second moments alone leave (R1, R3b).
 

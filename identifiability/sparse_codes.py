@@ -5,6 +5,9 @@ r"""Codes that explain a response: by l1, greedily, and by looking at every supp
 
 is a linear program for eta = 0 (basis pursuit, Chen, Donoho & Saunders 1998) and a point on the
 lasso path for eta > 0, on which the residual falls steadily (Osborne, Presnell & Turlach 2000).
+
+The solvers stop at absolute tolerances (HiGHS at 1e-7, matching pursuit at correlations of 1e-8):
+responses of norm 1 and columns of length about 1 are expected.
 """
 
 from __future__ import annotations
@@ -14,12 +17,9 @@ from math import comb
 
 import numpy as np
 
-from identifiability.sparsity import DEPENDENT, TIE, supports
+from identifiability.sparsity import DEPENDENT, TIE, support, supports
 
 _KEPT = 8  # explanations kept; two already show that the code is not unique
-# Two codes that both meet the tolerance are the same if no farther apart than this many tolerances:
-# their images are two apart at most, so sets of columns conditioned worse than 1/5 are told apart.
-_SAME = 10.0
 
 
 def basis_pursuit(columns: np.ndarray, response: np.ndarray) -> tuple[np.ndarray, str]:
@@ -77,7 +77,7 @@ def matching_pursuit(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RuntimeWarning)
         code = orthogonal_mp(columns, response, n_nonzero_coefs=steps)
-    return np.asarray(code), _said(caught, RuntimeWarning)
+    return np.atleast_1d(code), _said(caught, RuntimeWarning)
 
 
 def _said(caught: list[warnings.WarningMessage], category: type[Warning]) -> str:
@@ -94,8 +94,10 @@ def explanations(
 ) -> np.ndarray | None:
     """Distinct codes (n, K) of at most ``sparsity`` entries that explain the response, n <= 8.
 
-    By least squares on every support; None where there are more than ``limit`` supports. A support
-    of dependent columns that explains the response does so with a whole family, of which the
+    Codes are distinct if they differ by more than rounding, however much the tolerance allows: with
+    noise, an atom too weak to be seen makes a code of its own with every other atom. By least
+    squares on every support; None where there are more than ``limit`` supports. A support of
+    dependent columns that explains the response does so with a whole family, of which the
     least-norm member and one more are returned.
 
     Parameters
@@ -110,8 +112,9 @@ def explanations(
     if comb(count, size) > limit:
         return None
     found: list[np.ndarray] = []
-    same = _SAME * allowed + TIE * np.linalg.norm(response)
-    if np.linalg.norm(response) <= allowed:
+    size_of_response = float(np.linalg.norm(response))
+    same = TIE * size_of_response
+    if size_of_response <= allowed:
         found.append(np.zeros(count))
     for sets in supports(count, size):
         parts = columns[:, sets].swapaxes(0, 1)  # (n, M, size)
@@ -128,7 +131,8 @@ def explanations(
             if not kept[fits].all() or values.shape[1] < size:
                 other = code.copy()
                 null = np.linalg.svd(parts[fits])[2][-1]
-                other[sets[fits]] += max(float(np.linalg.norm(code)), 1.0) * null
+                # As large as the code, or of any size where the code is 0.
+                other[sets[fits]] += (float(np.linalg.norm(code)) or size_of_response or 1.0) * null
                 family.append(other)
             for member in family:
                 if all(np.linalg.norm(member - old) > same for old in found):
@@ -149,7 +153,7 @@ def l1_certificate(columns: np.ndarray, code: np.ndarray) -> tuple[float, float]
     """
     from scipy.optimize import linprog
 
-    on = np.abs(code) > TIE * np.abs(code).max(initial=0.0)
+    on = support(code)
     rows, count = columns.shape
     if not on.any():
         return 0.0, 0.0

@@ -1,9 +1,12 @@
 r"""Which latents of an unknown sparse mixing are determined by its graph (theory.md R2).
 
 Outputs and latents are the two sides of a bipartite graph, with an edge where an output depends on
-a latent. Latent j is determined up to scale iff some outputs C_j meet in j alone (Zheng, Ng & Zhang
-2022, arXiv:2206.07751), provided that the Jacobian varies enough (span condition); for a constant
-mixing the criterion is not sufficient.
+a latent. The criterion holds for latent j if some outputs C_j meet in j alone. If it holds for
+*all* latents and the Jacobian varies enough (span condition), they are determined up to order and
+an invertible map of each (Zheng, Ng & Zhang 2022, arXiv:2206.07751). That is sufficient: a latent
+for which it fails is not thereby shown to be lost, and one for which it holds beside others that
+fail is not thereby determined. It is necessary too against rivals that differ by the same matrix
+at all points (proofs/structural_sparsity.py). For a constant mixing it is not even sufficient.
 """
 
 from __future__ import annotations
@@ -18,13 +21,13 @@ from identifiability.errors import InvalidInput
 
 @dataclass(frozen=True)
 class LatentVerdict:
-    """What the graph says of one latent.
+    """What the graph says of one latent; see the module for what follows from it.
 
     Parameters
     ----------
     latent
         Its column.
-    determined
+    criterion_holds
         Whether some outputs share it and nothing else.
     outputs
         A smallest-by-inclusion set of such outputs; if there is none, all those with the latent.
@@ -33,7 +36,7 @@ class LatentVerdict:
     """
 
     latent: int
-    determined: bool
+    criterion_holds: bool
     outputs: tuple[int, ...]
     shared_with: tuple[int, ...]
 
@@ -53,14 +56,17 @@ def support_graph(pattern: Any) -> Any:
 def structural_sparsity(pattern: Any) -> tuple[LatentVerdict, ...]:
     """The graph criterion for each latent of a support (m, n), boolean or a Jacobian's non-zeros.
 
+    It says something of the latents only where it holds for all of them.
+
     Raises
     ------
     InvalidInput
-        If it is not two-dimensional, or has entries that are not finite numbers.
+        If it is sparse or not two-dimensional, or has entries that are not finite numbers.
 
     Examples
     --------
-    >>> [v.determined for v in structural_sparsity([[1, 1], [0, 1]])]
+    >>> from identifiability.structural_sparsity import structural_sparsity
+    >>> [v.criterion_holds for v in structural_sparsity([[1, 1], [0, 1]])]
     [False, True]
     """
     graph = support_graph(pattern)
@@ -69,8 +75,8 @@ def structural_sparsity(pattern: Any) -> tuple[LatentVerdict, ...]:
 
 
 def criterion(pattern: Any) -> bool:
-    """Whether every latent of the support (m, n) is determined."""
-    return all(latent.determined for latent in structural_sparsity(pattern))
+    """Whether the criterion holds for every latent of the support (m, n): then it is sufficient."""
+    return all(latent.criterion_holds for latent in structural_sparsity(pattern))
 
 
 def containments(pattern: Any) -> np.ndarray:
@@ -96,6 +102,8 @@ def _verdict(graph: Any, latent: tuple[str, int]) -> LatentVerdict:
 
 
 def _as_pattern(pattern: Any) -> np.ndarray:
+    if hasattr(pattern, "toarray"):
+        raise InvalidInput("pattern must be dense, got a sparse matrix; pass pattern.toarray()")
     support = np.asarray(pattern)
     if support.ndim != 2 or 0 in support.shape:
         raise InvalidInput(

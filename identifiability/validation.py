@@ -53,6 +53,8 @@ def moderate(array: np.ndarray, name: str) -> np.ndarray:
 def _real(value: Any, name: str) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray):
         raise InvalidInput(f"{name} must have no mask; drop the masked rows, or fill them")
+    if hasattr(value, "toarray"):
+        raise InvalidInput(f"{name} must be dense, got a sparse matrix; pass its toarray()")
     try:
         array = np.asarray(value)
     except ValueError:  # numpy's answer to rows of unequal length

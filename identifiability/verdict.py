@@ -68,7 +68,8 @@ class Condition:
     ``holds`` is None when the condition could not be decided; ``statistic`` and ``threshold`` are
     what was compared, ``reason`` says why the threshold is where it is. ``interval`` is the
     statistic's own uncertainty where it is estimated from samples, and ``decided_by`` says how an
-    expensive condition was settled (``"integer program"``, ``"coherence bound"``).
+    expensive condition was settled (``"linear programs"``, ``"coherence bound"``). What no data at
+    hand can decide is ``assumed``: the answer holds under it.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Condition:
     reason: str = ""
     interval: tuple[float, float] | None = None
     decided_by: str = ""
+    assumed: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,13 @@ class Report:
     witness: Witness | None = None
     conditions: tuple[Condition, ...] = field(default_factory=tuple)
 
+    def condition(self, name: str) -> Condition:
+        """The condition of that name; KeyError if there is none, or more than one."""
+        found = [condition for condition in self.conditions if condition.name == name]
+        if len(found) != 1:
+            raise KeyError(f"{len(found)} conditions are called {name!r}")
+        return found[0]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain types for JSON; a number that is missing or not finite is null."""
         return plain(self)
@@ -165,11 +174,15 @@ class Report:
             if found.output_difference is not None:
                 line += f", outputs differ by {found.output_difference:.2g} ({found.unit})"
             lines.append(line)
-        lines += [f"  {c.name}: {_HOLDS[c.holds]} ({c.statement})" for c in self.conditions]
+        lines += [f"  {c.name}: {_word(c)} ({c.statement})" for c in self.conditions]
         return "\n".join(lines)
 
 
 _HOLDS = {True: "holds", False: "fails", None: "not decided"}
+
+
+def _word(condition: Condition) -> str:
+    return "assumed" if condition.assumed else _HOLDS[condition.holds]
 
 
 def plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 from pathlib import Path
+from textwrap import fill
 from typing import Annotated, Any
 
 import typer
@@ -20,6 +21,13 @@ from toy_models.matrix import (
 )
 
 Cell = dict[str, Any]
+_WIDTH = 100  # characters of a printed line
+_LEGEND = (
+    "agree: instances that came out as predicted, in outcome and in the way they fail",
+    "score: mean over instances, 1 if the truth is back; worst: least score; chance: of ignorance",
+    "n: equations or samples; d: width of the vectors",
+)
+_HEAD = ("agree", "predicted", "score", "worst", "chance", "n", "d")
 
 
 def command(
@@ -87,17 +95,13 @@ def _seeds(full: bool) -> int:
 
 
 def table(results: dict[str, Any]) -> str:
-    """The matrix as text: the instances of a model on one line, under method and condition."""
-    head = ("model", "condition", "predicted", "observed", "score", "worst", "chance", "n", "d")
-    groups = [
-        (f"{method}: {condition}", [_line(list(cells)) for _, cells in groupby(group, _row)])
-        for (method, condition), group in groupby(results["runs"], _heading)
-    ]
-    lines = [head, *(line for _, body in groups for line in body)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    text = [_aligned(head, widths)]
-    for title, body in groups:
-        text += ["", title, *(_aligned(line, widths) for line in body)]
+    """The matrix as text: the instances of a row together, under method and condition."""
+    width = max((len(number) for cell in results["runs"] for number in _numbers([cell])), default=0)
+    text = [*_LEGEND]
+    for (method, condition), group in groupby(results["runs"], _heading):
+        text += ["", f"{method}: {condition}", _aligned(_HEAD, width)]
+        for _, cells in groupby(group, _row):
+            text += _entry(list(cells), width)
     for diagram in results["diagrams"]:
         text += ["", f"diagram: {diagram['title']}", *map(_check, diagram["checks"])]
     cells, checks = results["runs"], [c for d in results["diagrams"] for c in d["checks"]]
@@ -109,14 +113,23 @@ def table(results: dict[str, Any]) -> str:
 
 
 def _check(check: dict[str, Any]) -> str:
-    low, high = check["at_least"], check["at_most"]
-    bounds = f"predicted in [{_bound(low)}, {_bound(high)}]"
     verdict = "as predicted" if check["agrees"] else "OTHER"
-    return f"  {check['statement']}: {bounds}, measured {_bound(check['measured'])}: {verdict}"
+    measured = f"measured {_bound(check['measured'])}, needs {_bounds(check)}"
+    return _wrapped(f"{check['statement']}: {measured}: {verdict}", "  ", "      ")
+
+
+def _bounds(check: dict[str, Any]) -> str:
+    """JSON has no infinity: an end that is missing bounds nothing, and is not shown."""
+    low, high = check["at_least"], check["at_most"]
+    if high is None:
+        return f">= {_bound(low)}"
+    if low is None:
+        return f"<= {_bound(high)}"
+    return f"= {_bound(low)}" if low == high else f"in [{_bound(low)}, {_bound(high)}]"
 
 
 def _bound(value: float | None) -> str:
-    """JSON has no infinity and no NaN: both are missing there."""
+    """NaN is missing in JSON too."""
     return "–" if value is None else f"{value:.3g}"
 
 
@@ -132,18 +145,24 @@ def _row(cell: Cell) -> tuple[str, str, str, bool]:
     return (*_heading(cell), cell["model"], cell["holds"])
 
 
-def _line(cells: list[Cell]) -> tuple[str, ...]:
+def _entry(cells: list[Cell], width: int) -> list[str]:
+    """Numbers, then the model, then how it fails where it does."""
+    first, other = cells[0], [cell for cell in cells if not cell["agrees"]]
+    mode = first["failure_mode"]["predicted"]
+    word = _word(first, "predicted")
+    agreeing = f"{len(cells) - len(other)}/{len(cells)}"
+    lines = [_aligned((agreeing, word, *_numbers(cells)), width), _indented(first["model"])]
+    if mode is not None:
+        lines.append(_indented(f"{'predicted' if other else 'as predicted'}: {mode}"))
+    if other:
+        found = "; ".join(sorted({_outcome(cell) for cell in other}))
+        lines.append(_indented(f"OTHER, {len(other)}/{len(cells)}: {found}"))
+    return lines
+
+
+def _numbers(cells: list[Cell]) -> tuple[str, ...]:
     first = cells[0]
-    disagreeing = [cell for cell in cells if not cell["agrees"]]
-    observed = f"the same, {len(cells)}/{len(cells)}"
-    if disagreeing:
-        found = sorted({_outcome(cell, "observed") for cell in disagreeing})
-        observed = f"OTHER, {len(disagreeing)}/{len(cells)}: {'; '.join(found)}"
     return (
-        first["model"],
-        "holds" if first["holds"] else "fails",
-        _outcome(first, "predicted"),
-        observed,
         f"{sum(cell['score'] for cell in cells) / len(cells):.3f}",
         f"{min(cell['score_min'] for cell in cells):.3f}",
         f"{first['chance']:.3f}",
@@ -152,15 +171,35 @@ def _line(cells: list[Cell]) -> tuple[str, ...]:
     )
 
 
-def _outcome(cell: Cell, which: str) -> str:
-    mode = cell["failure_mode"][which]
-    return cell[which] if mode is None else f"{cell[which]}, {mode}"
+def _outcome(cell: Cell) -> str:
+    mode = cell["failure_mode"]["observed"]
+    return cell["observed"] if mode is None else f"{_word(cell, 'observed')}, {mode}"
 
 
-def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
-    text = [cell.ljust(width) for cell, width in zip(line[:4], widths[:4], strict=True)]
-    numbers = [cell.rjust(width) for cell, width in zip(line[4:], widths[4:], strict=True)]
-    return "  ".join(text + numbers)
+def _word(cell: Cell, which: str) -> str:
+    """A method that says it cannot tell has not failed in silence."""
+    undecided = (cell["failure_mode"][which] or "").startswith("undecided")
+    return "undecided" if undecided else cell[which]
+
+
+def _aligned(line: tuple[str, ...], width: int) -> str:
+    agreeing, word, *numbers = line
+    return "  ".join([f"  {agreeing:>6}", f"{word:<9}", *(n.rjust(width) for n in numbers)])
+
+
+def _indented(text: str) -> str:
+    return _wrapped(text, " " * 10, " " * 14)
+
+
+def _wrapped(text: str, first: str, others: str) -> str:
+    return fill(
+        text,
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _run_all(*, seed: int, full: bool, workers: int, advance: Advance) -> dict[str, Any]:

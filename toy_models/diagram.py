@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from identifiability.verdict import plain
 
 Point = tuple[Any, ...]  # plain numbers and strings: sent to workers, and part of the seed
@@ -28,7 +30,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Curve:
-    """y over x, with a 95 % interval where it is measured."""
+    """y over x, with an interval where it is measured; the diagram's note says of which kind."""
 
     label: str
     role: Role
@@ -36,6 +38,20 @@ class Curve:
     y: Sequence[float]
     low: Sequence[float] = ()
     high: Sequence[float] = ()
+
+    @classmethod
+    def of_groups(
+        cls, label: str, role: Role, x: Sequence[float], groups: Sequence[Sequence[float]]
+    ) -> Curve:
+        """Median of the trials at each x, between the least and the most."""
+        return cls(
+            label,
+            role,
+            x,
+            [float(np.median(group)) for group in groups],
+            [float(min(group)) for group in groups],
+            [float(max(group)) for group in groups],
+        )
 
 
 @dataclass(frozen=True)

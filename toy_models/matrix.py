@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import import_module
 from typing import Any
 
@@ -97,8 +97,8 @@ class Row:
     method, model
         Names; ``model`` spells out the dials, so that it can be built again, and after a semicolon
         how the method is run on it where that is not by default.
-    condition, holds
-        What the method needs, in words, and whether this model satisfies it by construction.
+    condition
+        What the method needs, in words.
     predicted
         From theory and the dials alone.
     measure
@@ -109,14 +109,48 @@ class Row:
     method: str
     model: str
     condition: str
-    holds: bool
     predicted: Outcome
     measure: Callable[[int], Measurement]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the model satisfies the condition: a row recovers if and only if it does."""
+        return self.predicted.recovers
 
     @property
     def key(self) -> str:
         """Distinguishes the row from all others."""
         return f"{self.method}|{self.model}|{self.condition}|{self.holds}"
+
+
+def row(
+    method: str,
+    model: Any,
+    condition: str,
+    failure: str | None,
+    measure: Callable[[int], Measurement],
+    remark: str = "",
+) -> Row:
+    """A row that recovers, or fails in the way that ``failure`` says.
+
+    ``model`` is a dataclass of dials; ``remark`` says how the method is run where that is not by
+    default. ``measure`` takes the seed.
+    """
+    name = described(model) + (f"; {remark}" if remark else "")
+    return Row(method, name, condition, Outcome(failure is None, failure), measure)
+
+
+def described(model: Any) -> str:
+    """The call that builds this dataclass again, without the dials that are as by default."""
+    dials = [(field.name, getattr(model, field.name), field.default) for field in fields(model)]
+    turned = [f"{name}={_short(value)}" for name, value, default in dials if value != default]
+    return f"{type(model).__name__}({', '.join(turned)})"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float) and float(f"{value:g}") == value:
+        return f"{value:g}"
+    return f"{value:_}" if type(value) is int else repr(value)
 
 
 def select(methods: Iterable[str]) -> list[Row]:
@@ -129,10 +163,10 @@ def select(methods: Iterable[str]) -> list[Row]:
     """
     wanted = {_known(name) for name in methods} or set(METHODS)
     return [
-        row
+        one
         for method in METHODS
         if method in wanted
-        for row in import_module(f"toy_models.cells.{method}").ROWS
+        for one in import_module(f"toy_models.cells.{method}").ROWS
     ]
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from identifiability.equivalence import EquivalenceClass
 from identifiability.errors import InvalidInput
@@ -27,8 +26,6 @@ def as_system(jacobian: Any, response: Any) -> tuple[np.ndarray, np.ndarray]:
     InvalidInput
         If they are not real, finite and non-empty, or do not have the same number of rows.
     """
-    if issparse(jacobian):
-        raise InvalidInput("jacobian must be dense, got a sparse matrix; pass jacobian.toarray()")
     matrix = moderate(as_matrix(dense(jacobian), "jacobian", shape="(M, d)"), "jacobian")
     if np.ndim(response) != 1:
         raise InvalidInput(

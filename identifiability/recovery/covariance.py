@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -26,32 +27,26 @@ from identifiability.joint_diagonalisation import (
 )
 from identifiability.metrics import mcc_directions
 from identifiability.recovery.covariance_conditions import (
-    closest,
     common_diagonaliser,
     converged,
     distinct_profiles,
+    enough_samples,
     prediction,
-    turned_column,
 )
-from identifiability.recovery.environments_input import (
-    as_environment_groups,
-    as_environments,
+from identifiability.recovery.covariance_input import (
+    as_labels,
+    as_states,
     definiteness,
     large_enough_halves,
     second_moments,
 )
+from identifiability.recovery.covariance_report import report
 from identifiability.recovery.stability import Stability, halves, planar_null
 from identifiability.variance_profiles import (
     DesignEffects,
     leakage,
     separation_error,
     separations,
-)
-from identifiability.verdict import (
-    Certificate,
-    CertificateKind,
-    Report,
-    Verdict,
 )
 
 
@@ -82,8 +77,10 @@ class CovarianceRecovery(BaseEstimator):
     leakage_ : (d, d) array
         Standard error of the part of column i in ``directions_[:, j]``, in units of column i.
     conditions_ : list of Condition
-        ``positive definite``, ``common diagonaliser``, ``converged``, ``distinct profiles``. The
-        first is checked on the data. The others need the joint spectrum: for two environments the
+        ``positive definite``, ``common diagonaliser``, ``converged``, ``distinct profiles``,
+        ``enough samples``. The first and the last are checked on the data. A common diagonaliser is
+        assumed: two environments cannot test it, and of more it can only be rejected. The others
+        need the joint spectrum: for two environments the
         generalised eigenvalues, beyond that the diagonals of a preliminary diagonalisation; none
         looks at a column.
     prediction_ : Prediction
@@ -127,10 +124,10 @@ class CovarianceRecovery(BaseEstimator):
             One (n_e, d) array of states for each environment. Means are taken off in each.
         groups
             One (n_e,) array of labels for each environment: samples of one label (tokens of a
-            prompt) are not independent of each other. By default all are.
+            prompt) are not independent of each other. By default only equal samples are not.
         """
-        states = as_environments(environments)
-        labels = as_environment_groups(groups, states)
+        states = as_states(environments)
+        labels = as_labels(groups, states)
         self._check_parameters()
         self.n_features_in_ = states[0].shape[1]
         definite = definiteness(states)
@@ -141,13 +138,24 @@ class CovarianceRecovery(BaseEstimator):
         error = separation_error(sizes, effects.largest, self.level)
         distinct = distinct_profiles(separation, error, self.margin)
         shared = common_diagonaliser(found, sizes, effects, self.level)
-        self.conditions_ = [definite, shared, converged(found), distinct]
+        enough = enough_samples(states, labels)
+        self.conditions_ = [definite, shared, converged(found), distinct, enough]
         self.prediction_ = prediction(self.conditions_, separation, error, self.margin)
         self.profiles_, self.separations_ = found.profiles, separation
         self.leakage_ = leakage(found.profiles, sizes, effects.largest)
         self.directions_ = found.mixing
         self.gauge_ = _gauge(self.prediction_.affected, self.n_features_in_)
-        self.report_ = self._report(found, covariances, sizes)
+        self.report_ = report(
+            found,
+            covariances,
+            sizes,
+            separation,
+            self.conditions_,
+            self.prediction_,
+            self.gauge_,
+            margin=self.margin,
+            level=self.level,
+        )
         return self
 
     def stability(
@@ -161,9 +169,15 @@ class CovarianceRecovery(BaseEstimator):
         """Columns from disjoint halves of every environment, against each other.
 
         Cosines are taken where the sources of all data are white, so that a free rotation is one.
+
+        Raises
+        ------
+        InvalidInput
+            As ``fit``, for the environments or halves of them; for groups that do not fit.
         """
-        states = as_environments(environments)
-        labels = as_environment_groups(groups, states)
+        states = as_states(environments)
+        self._check_parameters()
+        labels = as_labels(groups, states)
         definiteness(states)
         rng = np.random.default_rng(seed)
         whole = in_order(joint_diagonaliser(*second_moments(states)))
@@ -184,16 +198,18 @@ class CovarianceRecovery(BaseEstimator):
             # turns freely lies within 45 degrees of its match, as the null has it.
             named = mcc_directions(first, np.eye(len(first)), draws=1).matching
             agreement.append(mcc_directions(second, first[:, list(named)], draws=1).parts)
-        found = Stability(
-            agreement=np.array(agreement),
-            null=planar_null(splits, rng),
-            gauge="a rotation in the plane of two columns, in units of their standard deviations",
-            turning=np.zeros((len(whole.profiles), 0)),
+        return Stability.of(
+            np.array(agreement),
+            planar_null(splits, rng),
+            "a rotation in the plane of two columns, in units of their standard deviations",
+            whole.mixing,
         )
-        unstable = whole.mixing[:, list(found.unstable_components)]
-        return replace(found, turning=np.linalg.qr(unstable)[0])
 
     def _check_parameters(self) -> None:
+        for name in ("margin", "level"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or isinstance(value, bool):
+                raise InvalidInput(f"{name} must be a number, got {value!r}")
         if not 0 < self.margin < np.inf:
             raise InvalidInput(
                 f"margin must be a finite difference of log ratios > 0, got {self.margin}; "
@@ -201,41 +217,6 @@ class CovarianceRecovery(BaseEstimator):
             )
         if not 0 < self.level < 0.5:
             raise InvalidInput(f"level must lie in (0, 0.5), got {self.level}; 1e-3 is usual")
-
-    def _report(
-        self, found: JointDiagonalisation, covariances: np.ndarray, sizes: np.ndarray
-    ) -> Report:
-        predicted = self.prediction_
-        modelled = all(c.holds is not False for c in self.conditions_[:3])
-        verdict, dimension, witness = Verdict.UNDETERMINED, None, None
-        if modelled and predicted.recovers:
-            verdict, dimension = Verdict.GLOBALLY_IDENTIFIABLE, 0
-        elif modelled and predicted.recovers is False:
-            verdict, dimension = Verdict.EPSILON_NON_IDENTIFIABLE, self.gauge_.dimension
-            pair = closest(self.separations_)
-            witness = turned_column(found, covariances, sizes, pair)
-        turned = {column for group in predicted.affected for column in group}
-        kept = [i for i in range(self.n_features_in_) if i not in turned]
-        rows = np.linalg.qr(found.unmixing[kept].T)[0].T if modelled else found.unmixing[:0]
-        return Report(
-            verdict=verdict,
-            certificate=Certificate(
-                CertificateKind.NUMERIC,
-                f"sample covariances; separations of profiles hold together at level {self.level} "
-                "(to first order in 1/sqrt(n)), if the sources are uncorrelated in each "
-                "environment and the mixing is one",
-                bound=self.level,
-            ),
-            class_dimension=dimension,
-            identified_functionals=rows,
-            tolerance=self.margin,
-            unit="difference of log variance ratios",
-            gap=None,
-            regime="white box, single layer",
-            observable=f"covariances of the states in {len(sizes)} environments",
-            witness=witness,
-            conditions=tuple(self.conditions_),
-        )
 
 
 def in_order(found: JointDiagonalisation) -> JointDiagonalisation:

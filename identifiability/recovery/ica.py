@@ -11,24 +11,21 @@ not.
 
 from __future__ import annotations
 
-import warnings
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from scipy.linalg import svd
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.decomposition import FastICA
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
 
 from identifiability.errors import InvalidInput
 from identifiability.gauge import Rotation, SignedPermutation
-from identifiability.independence import ModulusCorrelation, modulus_correlation
 from identifiability.metrics import mcc_directions
 from identifiability.nongaussianity import GaussianDirections, gaussian_directions
 from identifiability.recovery.ica_conditions import (
     at_most_one_gaussian,
     converged,
+    distinct_samples,
     enough_samples,
     independent_after,
     independent_before,
@@ -36,8 +33,9 @@ from identifiability.recovery.ica_conditions import (
     spanned,
     verdict_before,
 )
+from identifiability.recovery.ica_rotation import fastica, separated
+from identifiability.recovery.ica_whitening import as_states, whitened
 from identifiability.recovery.stability import Stability, as_groups, halves, planar_null
-from identifiability.validation import as_matrix
 
 
 class ICARecovery(TransformerMixin, BaseEstimator):
@@ -53,7 +51,8 @@ class ICARecovery(TransformerMixin, BaseEstimator):
         k, the number of sources; by default d. Below the rank of the states, their k leading
         principal components stand in for them, and no prediction is made.
     algorithm, fun, tol, max_iter, random_state
-        As in ``sklearn.decomposition.FastICA``; the whitening is to unit variance.
+        As in ``sklearn.decomposition.FastICA``, but for the fixed seed; the whitening is to unit
+        variance.
     level
         Probability with which independence is wrongly found broken, or Gaussian directions are
         taken for others. One in ten thousand, because a fit makes up to k + 2 tests and a study
@@ -74,9 +73,10 @@ class ICARecovery(TransformerMixin, BaseEstimator):
         Orthonormal basis of the span of the directions that cumulants do not tell from Gaussian,
         as predicted before the rotation was estimated.
     conditions_ : list of Condition
-        ``full rank``, ``enough samples``, ``independent sources`` and ``at most one Gaussian``,
-        checked before estimating. Cumulants of order 3 and 4 do not see every law that is not
-        Gaussian: a source whose skewness and excess kurtosis both vanish counts as Gaussian.
+        ``full rank``, ``enough samples``, ``distinct samples``, ``independent sources`` and ``at
+        most one Gaussian``, checked before estimating. Cumulants of order 3 and 4 do not see every
+        law that is not Gaussian: a source whose skewness and excess kurtosis both vanish counts as
+        Gaussian.
     prediction_ : Prediction
         ``affected`` is the block of components that turn among themselves, if one can be named.
     gauge_ : SignedPermutation or Rotation
@@ -108,7 +108,7 @@ class ICARecovery(TransformerMixin, BaseEstimator):
         fun: str = "logcosh",
         tol: float = 1e-4,
         max_iter: int = 200,
-        random_state: Any = None,
+        random_state: Any = 0,
         level: float = 1e-4,
         negligible_kurtosis: float = 0.5,
     ) -> None:
@@ -132,29 +132,32 @@ class ICARecovery(TransformerMixin, BaseEstimator):
         y
             Ignored.
         """
-        matrix = _as_states(states)
+        matrix = as_states(states)
         self._check_parameters()
-        white, scales, kept = self._whiten(matrix)
+        found = whitened(matrix, self.n_components)
+        white, scales = found.samples, found.scales
         gaussian = gaussian_directions(white, self.level)
-        rank = spanned(white.shape[1], kept)
-        samples = enough_samples(*white.shape)
-        independent = independent_before(white, self.level)
-        few = at_most_one_gaussian(gaussian, len(white), self.negligible_kurtosis)
-        self.conditions_ = [rank, samples, independent, few]
+        self.conditions_ = [
+            spanned(white.shape[1], found.kept),
+            enough_samples(*white.shape),
+            distinct_samples(matrix),
+            independent_before(white, self.level),
+            at_most_one_gaussian(gaussian, len(white), self.negligible_kurtosis),
+        ]
         self.prediction_ = verdict_before(self.conditions_, gaussian)
-        rotation, iterations, settled = self._estimate(white)
-        shared = modulus_correlation(white @ rotation.T, self.level)
-        if independent.holds:
-            rotation, shared = self._unstuck(white, rotation, shared)
-        self._arrange(matrix, rotation, scales, gaussian)
-        self.n_features_in_, self.n_iter_ = matrix.shape[1], iterations
+        independent = self.conditions_[3].holds is True
+        turned = separated(
+            white, self._options(), self.level, gaussian.count, independent=independent
+        )
+        self._arrange(matrix, turned.rotation, scales, gaussian)
+        self.n_features_in_, self.n_iter_ = matrix.shape[1], turned.iterations
         size = self.directions_.shape[1]
         if self.prediction_.recovers:
             self.gauge_ = SignedPermutation(size)
         else:  # no block is named where R1 says nothing: then second moments leave them all
             self.gauge_ = Rotation(size, self.prediction_.affected or None)
-        after = [converged(settled, iterations, self.max_iter)]
-        after.append(independent_after(shared, self.level))
+        after = [converged(turned.settled, turned.iterations, self.max_iter)]
+        after.append(independent_after(turned.dependence, self.level))
         self.report_ = report(
             self.directions_,
             self.prediction_,
@@ -166,19 +169,33 @@ class ICARecovery(TransformerMixin, BaseEstimator):
         )
         return self
 
-    def estimate(self, states: Any) -> np.ndarray:
+    def fastica_columns(self, states: Any) -> np.ndarray:
         """(d, k) columns for sources of variance 1, by FastICA alone: nothing checked or learned.
 
-        The estimation step of ``fit``, in FastICA's order and with its signs.
+        The first step of ``fit``, in FastICA's order and with its signs.
+
+        Raises
+        ------
+        InvalidInput
+            As ``fit``.
         """
-        matrix = _as_states(states)
+        matrix = as_states(states)
         self._check_parameters()
-        white, scales, _ = self._whiten(matrix)
-        return scales @ self._estimate(white)[0].T
+        found = whitened(matrix, self.n_components)
+        return found.scales @ fastica(found.samples, self._options())[0].T
 
     def transform(self, states: Any) -> np.ndarray:
-        """(n, k) sources of these states, of variance 1 on the states of the fit."""
-        matrix = _as_states(states)
+        """(n, k) sources of these states, of variance 1 on the states of the fit.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``.
+        InvalidInput
+            For states that are not real, finite and as wide as those of the fit.
+        """
+        check_is_fitted(self)
+        matrix = as_states(states)
         if matrix.shape[1] != self.n_features_in_:
             raise InvalidInput(
                 f"states must have width {self.n_features_in_}, got {matrix.shape[1]}; "
@@ -191,107 +208,51 @@ class ICARecovery(TransformerMixin, BaseEstimator):
     ) -> Stability:
         """Agreement of the columns between disjoint halves of the states, split by group.
 
-        Cosines are taken where theory leaves only order and sign: between whitened columns.
-        Agreement between seeds on the same states is no substitute, and neither is convergence.
+        Cosines are taken where theory leaves only order and sign: between whitened columns, found
+        as ``fit`` finds them; their order is that of ``directions_`` on the same states. Agreement
+        between seeds on the same states is no substitute, and neither is convergence.
 
         Parameters
         ----------
         states
-            (n, d), those of the fit.
+            (n, d); no fit is needed before.
         groups
             (n,) prompt of every state; by default each is its own.
         splits, seed
             Number of random splits, and the randomness of splits and null.
+
+        Raises
+        ------
+        InvalidInput
+            As ``fit``, for the states or one of their halves; for groups that do not fit.
         """
-        matrix = _as_states(states)
-        if matrix.shape[1] != self.n_features_in_:
-            raise InvalidInput(f"states must have width {self.n_features_in_}, as in the fit")
+        matrix = as_states(states)
+        self._check_parameters()
+        labels = as_groups(groups, len(matrix))
         rng = np.random.default_rng(seed)
+        parts = list(halves(labels, splits, rng))
+        whole = self._columns(matrix)
+        components = np.linalg.pinv(whole)
         agreement = []
-        for parts in halves(as_groups(groups, len(matrix)), splits, rng):
-            first, second = (self.components_ @ self.estimate(matrix[part]) for part in parts)
-            whole = mcc_directions(first, np.eye(len(first)), draws=1)
-            first = first[:, whole.matching]
-            agreement.append(mcc_directions(second, first, draws=1).parts)
-        null = planar_null(splits, rng)
-        found = Stability(np.array(agreement), null, _PLANE, np.zeros((self.n_features_in_, 0)))
-        turning = self.directions_[:, list(found.unstable_components)]
-        return Stability(found.agreement, null, _PLANE, np.linalg.qr(turning)[0])
+        for part, rest in parts:
+            first, second = (components @ self._columns(matrix[rows]) for rows in (part, rest))
+            named = mcc_directions(first, np.eye(len(first)), draws=1).matching
+            agreement.append(mcc_directions(second, first[:, named], draws=1).parts)
+        return Stability.of(np.array(agreement), planar_null(splits, rng), _PLANE, whole)
 
-    def _whiten(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-        """Whitened samples (n, k), the (d, k) matrix back to states, the share of variance kept."""
-        count, width = states.shape
-        wanted = width if self.n_components is None else self.n_components
-        if count <= width:
-            raise InvalidInput(
-                f"states must be (n, d) with n > d, got n_samples = {count} and d = {width}; "
-                "add prompts or reduce the width first"
-            )
-        constant = np.flatnonzero((states == states[0]).all(axis=0))
-        if constant.size:
-            raise InvalidInput(
-                f"states must vary in every column, but columns {constant.tolist()} are constant; "
-                "drop them"
-            )
-        centred = states - states.mean(axis=0)
-        left, singular, right = svd(centred, full_matrices=False, check_finite=False)
-        floor = singular[0] * max(states.shape) * np.finfo(np.float64).eps
-        rank = int(np.sum(singular > floor))
-        if wanted > rank:
-            raise InvalidInput(
-                f"states must have rank {wanted} about their mean, got {rank}; "
-                f"pass n_components={rank} to find the columns inside their span"
-            )
-        signs = np.where(right[:wanted, 0] < 0, -1.0, 1.0)  # FastICA's own, for its own answer
-        left, right = left[:, :wanted] * signs, right[:wanted] * signs[:, None]
-        scales = right.T * (singular[:wanted] / np.sqrt(count))
-        kept = float(np.sum(singular[:wanted] ** 2) / np.sum(singular[:rank] ** 2))
-        return left * np.sqrt(count), scales, kept if wanted < rank else 1.0
-
-    def _unstuck(
-        self, white: np.ndarray, rotation: np.ndarray, shared: ModulusCorrelation
-    ) -> tuple[np.ndarray, ModulusCorrelation]:
-        """The rotation, once more from 45 degrees away where a pair of its sources is dependent.
-
-        Where two columns of the start happen to lie near 45 degrees to two sources, the iteration
-        may come to rest at once, at a minimum of its contrast (Tichavsky, Koldovsky & Oja 2006,
-        doi:10.1109/TSP.2006.870561, section V): in 3 of 300 fits of two sources of shape 1.5.
-        """
-        for _ in range(len(rotation) - 1):
-            if shared.value <= shared.quantile:
-                break
-            first, second = shared.pair
-            start = rotation.copy()
-            start[first] = (rotation[first] + rotation[second]) / np.sqrt(2)
-            start[second] = (rotation[first] - rotation[second]) / np.sqrt(2)
-            again = self._estimate(white, start)[0]
-            less = modulus_correlation(white @ again.T, self.level)
-            if less.value >= shared.value:
-                break
-            rotation, shared = again, less
-        return rotation, shared
-
-    def _estimate(
-        self, white: np.ndarray, start: np.ndarray | None = None
-    ) -> tuple[np.ndarray, int, bool]:
-        """FastICA's rotation (k, k) of whitened samples, its iterations, whether it converged."""
-        model = FastICA(
-            algorithm=self.algorithm,
-            whiten=False,
-            fun=self.fun,
-            tol=self.tol,
-            max_iter=self.max_iter,
-            w_init=start,
-            random_state=self.random_state,
+    def _columns(self, states: np.ndarray) -> np.ndarray:
+        """(d, k) in the order of ``fit``, for sources of variance 1."""
+        found = whitened(states, self.n_components)
+        gaussian = gaussian_directions(found.samples, self.level)
+        independent = independent_before(found.samples, self.level).holds is True
+        turned = separated(
+            found.samples, self._options(), self.level, gaussian.count, independent=independent
         )
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            model.fit(white)
-        failed = [w for w in caught if issubclass(w.category, ConvergenceWarning)]
-        for other in caught:
-            if other not in failed:
-                warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
-        return model.components_, int(model.n_iter_), not failed
+        return _ordered(turned.rotation, found.scales, gaussian)
+
+    def _options(self) -> dict[str, Any]:
+        names = ("algorithm", "fun", "tol", "max_iter", "random_state")
+        return {name: getattr(self, name) for name in names}
 
     def _arrange(
         self,
@@ -300,25 +261,34 @@ class ICARecovery(TransformerMixin, BaseEstimator):
         scales: np.ndarray,
         gaussian: GaussianDirections,
     ) -> None:
-        """Columns in their order and with their sign: the entry of largest modulus positive."""
-        columns = scales @ rotation.T
-        left = gaussian.basis[:, len(rotation) - gaussian.count :]
-        inside = np.argsort(np.linalg.norm(rotation @ left, axis=1), kind="stable")
-        last = np.isin(np.arange(len(rotation)), inside[len(rotation) - gaussian.count :])
-        order = np.lexsort((-np.linalg.norm(columns, axis=0), last))
-        columns = columns[:, order]
-        largest = np.argmax(np.abs(columns), axis=0)
-        signs = np.where(columns[largest, np.arange(len(order))] < 0, -1.0, 1.0)
+        columns = _ordered(rotation, scales, gaussian)
         self.mean_ = states.mean(axis=0)
-        self.mixing_ = columns * signs
-        self.directions_ = self.mixing_ / np.linalg.norm(self.mixing_, axis=0)
-        self.components_ = np.linalg.pinv(self.mixing_)
-        self.gaussian_basis_ = np.linalg.qr(scales @ left)[0]
+        self.mixing_ = columns
+        self.directions_ = columns / np.linalg.norm(columns, axis=0)
+        self.components_ = np.linalg.pinv(columns)
+        self.gaussian_basis_ = np.linalg.qr(scales @ _gaussian_basis(gaussian))[0]
 
     def _check_parameters(self) -> None:
-        k = self.n_components
-        if k is not None and not (isinstance(k, int | np.integer) and k >= 1):
-            raise InvalidInput(f"n_components must be a positive integer or None, got {k!r}")
+        for name in ("level", "negligible_kurtosis", "tol"):
+            _require(name, getattr(self, name), Real, "a number")
+        if self.n_components is not None:
+            _require("n_components", self.n_components, Integral, "a positive integer or None")
+        _require("max_iter", self.max_iter, Integral, "a positive integer")
+        if (self.n_components is not None and self.n_components < 1) or self.max_iter < 1:
+            raise InvalidInput(
+                "n_components must be a positive integer or None and max_iter a positive integer, "
+                f"got {self.n_components} and {self.max_iter}"
+            )
+        if self.algorithm not in ("parallel", "deflation"):
+            raise InvalidInput(
+                f"algorithm must be 'parallel' or 'deflation', got {self.algorithm!r}"
+            )
+        if not callable(self.fun) and self.fun not in ("logcosh", "exp", "cube"):
+            raise InvalidInput(
+                f"fun must be 'logcosh', 'exp', 'cube' or a function, got {self.fun!r}"
+            )
+        if not 0 < self.tol < np.inf:
+            raise InvalidInput(f"tol must be a positive number, got {self.tol}; 1e-4 is usual")
         if not 0 < self.level <= 0.1:
             raise InvalidInput(f"level must lie in (0, 0.1], got {self.level}; 1e-4 is usual")
         if not 0 < self.negligible_kurtosis < np.inf:
@@ -328,10 +298,24 @@ class ICARecovery(TransformerMixin, BaseEstimator):
             )
 
 
-def _as_states(states: Any) -> np.ndarray:
-    if issparse(states):
-        raise InvalidInput("states must be dense, got a sparse matrix; pass states.toarray()")
-    return as_matrix(states, "states", shape="(n, d)")
+def _require(name: str, value: Any, kind: type, words: str) -> None:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise InvalidInput(f"{name} must be {words}, got {value!r}")
+
+
+def _gaussian_basis(gaussian: GaussianDirections) -> np.ndarray:
+    return gaussian.basis[:, len(gaussian.basis) - gaussian.count :]
+
+
+def _ordered(rotation: np.ndarray, scales: np.ndarray, gaussian: GaussianDirections) -> np.ndarray:
+    """Columns, those of Gaussian directions last; the entry of largest modulus positive."""
+    columns = scales @ rotation.T
+    inside = np.linalg.norm(rotation @ _gaussian_basis(gaussian), axis=1)
+    last = np.zeros(len(rotation), dtype=bool)
+    last[np.argsort(inside, kind="stable")[len(rotation) - gaussian.count :]] = True
+    columns = columns[:, np.lexsort((-np.linalg.norm(columns, axis=0), last))]
+    largest = np.argmax(np.abs(columns), axis=0)
+    return columns * np.where(columns[largest, np.arange(columns.shape[1])] < 0, -1.0, 1.0)
 
 
 _PLANE = "a rotation of one pair of whitened columns"

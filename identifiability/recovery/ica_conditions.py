@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from identifiability.independence import ModulusCorrelation, cumulant_gap
+from identifiability.independence import Dependence, cumulant_gap, skewness_gap
 from identifiability.nongaussianity import GaussianDirections
 from identifiability.verdict import (
     Certificate,
@@ -52,22 +52,44 @@ def enough_samples(count: int, size: int) -> Condition:
     )
 
 
+def distinct_samples(states: np.ndarray) -> Condition:
+    """Whether no state is a copy of another; where some are, only the user knows what they are."""
+    copies = len(states) - len(np.unique(states, axis=0))
+    return Condition(
+        "distinct samples",
+        "equal states are draws of their own (of a discrete law) and no copies",
+        holds=True if copies == 0 else None,
+        statistic=float(copies),
+        threshold=0.0,
+        reason="every state counts as a sample; pass no state twice",
+        decided_by="" if copies == 0 else "assumption",
+        assumed=copies > 0,
+    )
+
+
 def independent_before(white: np.ndarray, level: float) -> Condition:
-    """Fourth cumulants against an identity that independence implies in every rotation."""
-    gap = cumulant_gap(white)
-    slack = gap.limit(level)
+    """Third and fourth cumulants against an identity that independence implies in any rotation."""
+    gaps = {"third": skewness_gap(white), "fourth": cumulant_gap(white)}
+    limits = {order: gap.limit(level / 2) for order, gap in gaps.items()}
+
+    def excess(order: str) -> float:
+        return abs(gaps[order].value) / limits[order] if limits[order] > 0 else 0.0
+
+    worse = max(gaps, key=excess)
+    gap, slack = gaps[worse], limits[worse]
     return Condition(
         "independent sources",
-        "the fourth cumulants are diagonal in some rotation (necessary, not sufficient)",
-        holds=abs(gap.value) <= slack,
+        "third and fourth cumulants are diagonal in some rotation (necessary, not sufficient)",
+        holds=excess(worse) <= 1,
         statistic=gap.value,
         threshold=slack,
         reason=(
-            "sum of squared cumulants less that of their contraction is 0 under independence, and "
-            f"an estimate of it beyond the threshold has probability {level:g} for large n"
+            f"sum of squared {worse} cumulants less that of their contraction is 0 under "
+            "independence; an estimate of this or of the other order beyond the threshold has "
+            f"probability {level:g} for large n"
         ),
         interval=(gap.value - slack, gap.value + slack),
-        decided_by="U-statistic in fourth Hermite tensors",
+        decided_by="U-statistics in third and fourth Hermite tensors",
     )
 
 
@@ -129,18 +151,19 @@ def converged(settled: bool, iterations: int, most: int) -> Condition:
     )
 
 
-def independent_after(found: ModulusCorrelation, level: float) -> Condition:
-    """Rank correlations between the moduli of recovered sources."""
+def independent_after(found: Dependence, level: float) -> Condition:
+    """The most dependent pair of recovered sources."""
     return Condition(
         "independent estimates",
-        "recovered sources do not share their size (after estimating)",
-        holds=found.value <= found.quantile,
+        "recovered sources share neither size nor skewness (after estimating)",
+        holds=not found.found,
         statistic=found.value,
         threshold=found.quantile,
         reason=(
-            f"largest |rank correlation| of moduli, against permutation at {level:g} over all pairs"
+            f"largest {found.kind}; chance exceeds it, or the other statistic its own threshold, "
+            f"with probability {level:g} over all pairs"
         ),
-        decided_by="exact variance under permutation",
+        decided_by="rank correlations of moduli and third cross-cumulants",
     )
 
 
@@ -157,7 +180,10 @@ def report(
 
     The class is that of all columns together, so its dimension is that of the gauge group.
     """
-    broken = [c.name for c in conditions if not c.holds]
+    broken = [c.name for c in conditions if not c.holds and not c.assumed]
+    statement = "third and fourth sample cumulants; columns up to order and scale, under the "
+    statement += "assumption that sources are independent beyond fourth order too"
+    statement += "".join(f", and that {c.statement}" for c in conditions if c.assumed)
     if prediction.recovers and not broken:
         verdict = Verdict.GLOBALLY_IDENTIFIABLE
     elif broken == ["at most one Gaussian"] or broken == ["at most one Gaussian", "converged"]:
@@ -175,7 +201,7 @@ def report(
         verdict=verdict,
         certificate=Certificate(
             CertificateKind.NUMERIC,
-            "third and fourth sample cumulants; up to order and scale of the columns",
+            statement,
             level,
         ),
         class_dimension=None if undetermined else dimension,

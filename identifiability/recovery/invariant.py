@@ -11,6 +11,7 @@ trait. More environments than needed make the first plausible; the second is the
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 
 from identifiability.errors import InvalidInput
+from identifiability.gauge import Shift
 from identifiability.recovery.invariant_conditions import (
     differences,
     gap,
@@ -59,6 +61,8 @@ class InvariantRecovery(BaseEstimator):
         Orthonormal basis of that span, S'.
     kernel_ : (d, k) array
         What remains open: ``spurious_``, or nothing where ``orthogonal`` is assumed.
+    gauge_ : Shift
+        The group that acts on the class: adding what is in the kernel.
     conditions_ : list of Condition
         ``gap``, ``something invariant``, ``spanning environments``, ``orthogonal``.
     prediction_ : Prediction
@@ -97,15 +101,16 @@ class InvariantRecovery(BaseEstimator):
         spectrum = differences(matrix, self.vector_error)
         rank = spectrum.rank()
         self.conditions_ = [
-            gap(spectrum, self.accuracy),
+            gap(spectrum, self.accuracy, exact=self.vector_error == 0),
             something_invariant(rank, matrix.shape[1]),
             spanning(matrix, rank, self.vector_error),
-            orthogonal(rank, assumed=self.orthogonal),
+            orthogonal(assumed=self.orthogonal),
         ]
         self.prediction_ = prediction(self.conditions_, rank, matrix.shape[1])
         self.spurious_ = spectrum.row_space
         self.component_ = invariant_part(matrix, spectrum)
         self.kernel_ = self.spurious_[:, :0] if self.orthogonal else self.spurious_
+        self.gauge_ = Shift(self.kernel_)
         self.report_ = self._report(matrix, spectrum)
         return self
 
@@ -115,8 +120,14 @@ class InvariantRecovery(BaseEstimator):
         """The common part from disjoint halves of the environments, against each other.
 
         ``groups``, (E,) labels, keeps environments of one label together.
+
+        Raises
+        ------
+        InvalidInput
+            As ``fit``; for groups that do not fit, or fewer than two environments in a half.
         """
         matrix = _as_vectors(vectors)
+        self._check_parameters()
         labels = as_groups(groups, len(matrix))
         counts = np.sort(np.bincount(labels))
         if counts[: len(counts) // 2].sum() < 2:
@@ -132,25 +143,30 @@ class InvariantRecovery(BaseEstimator):
                 for part in parts
             ]
             lengths = np.prod([np.linalg.norm(component) for component in found])
-            agreement.append([abs(found[0] @ found[1]) / lengths if lengths > 0 else 0.0])
+            # Both zero agree: neither half has anything invariant.
+            same = float(not found[0].any() and not found[1].any())
+            cosine = abs(found[0] @ found[1]) / lengths if lengths > 0 else same
+            agreement.append([min(1.0, cosine)])
         whole = differences(matrix, self.vector_error)
         open_dimensions = max(1, matrix.shape[1] - whole.rank())
-        stability = Stability(
-            agreement=np.array(agreement),
-            null=direction_null(open_dimensions, splits, rng),
-            gauge="any direction orthogonal to the differences",
-            turning=np.zeros((matrix.shape[1], 0)),
+        return Stability.of(
+            np.array(agreement),
+            direction_null(open_dimensions, splits, rng),
+            "any direction orthogonal to the differences",
+            invariant_part(matrix, whole)[:, None],
         )
-        if stability.stable:
-            return stability
-        component = invariant_part(matrix, whole)
-        turning = component[:, None] / max(float(np.linalg.norm(component)), np.finfo(float).tiny)
-        return Stability(stability.agreement, stability.null, stability.gauge, turning)
 
     def _check_parameters(self) -> None:
+        for name in ("vector_error", "accuracy"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or isinstance(value, bool):
+                raise InvalidInput(f"{name} must be a number, got {value!r}")
+        if not isinstance(self.orthogonal, bool | np.bool_):
+            raise InvalidInput(f"orthogonal must be True or False, got {self.orthogonal!r}")
         if not 0 <= self.vector_error < np.inf:
             raise InvalidInput(
-                f"vector_error must be a finite norm >= 0, got {self.vector_error}; 0 if unknown"
+                f"vector_error must be a finite norm >= 0, got {self.vector_error}; "
+                "0 if there is none"
             )
         if not 0 < self.accuracy < 1:
             raise InvalidInput(f"accuracy must lie in (0, 1), got {self.accuracy}; 0.1 is usual")
@@ -165,8 +181,8 @@ class InvariantRecovery(BaseEstimator):
             exact = self.vector_error == 0
             verdict = Verdict.NON_IDENTIFIABLE if exact else Verdict.EPSILON_NON_IDENTIFIABLE
             witness = _witness(matrix, self.component_, self.spurious_)
-        statement = f"span of the differences to a sine of {clear.statistic:.2g}, if c is the same "
-        statement += "in every environment and S' is all of col(S)"
+        statement = f"span of the differences to a sine of {clear.statistic:.2g}, under the "
+        statement += "assumption that c is the same in every environment and S' is all of col(S)"
         if self.orthogonal:
             statement += ", to which c is orthogonal"
         return Report(

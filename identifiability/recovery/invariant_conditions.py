@@ -20,12 +20,13 @@ def differences(vectors: np.ndarray, vector_error: float) -> Spectrum:
     return Spectrum.of(vectors - vectors.mean(axis=0), error=error, metric=False)
 
 
-def gap(spectrum: Spectrum, accuracy: float) -> Condition:
+def gap(spectrum: Spectrum, accuracy: float, *, exact: bool) -> Condition:
     """How far errors of the vectors may turn the span of their differences."""
     slack = spectrum.gap - spectrum.resolution
     bound = spectrum.resolution / slack if slack > 0 else np.inf
     if spectrum.rank() == 0:
-        bound = 0.0  # no direction to get wrong: the vectors agree to within their errors
+        # No direction to get wrong where vectors agree exactly; within errors, one may be hidden.
+        bound = 0.0 if exact else np.inf
     return Condition(
         "gap",
         "differences between environments stand above the errors of the vectors",
@@ -51,17 +52,29 @@ def something_invariant(rank: int, width: int) -> Condition:
     )
 
 
+def classes(vectors: np.ndarray, vector_error: float) -> np.ndarray:
+    """(E,) labels: vectors that errors and rounding alone may keep apart are one piece of evidence.
+
+    Two errors lie between two vectors; what is linked through others counts as one too.
+    """
+    from scipy.sparse.csgraph import connected_components
+    from scipy.spatial.distance import cdist
+
+    size = float(np.linalg.norm(vectors, 2))
+    floor = 2 * vector_error + max(vectors.shape) * np.finfo(np.float64).eps * size
+    return connected_components(cdist(vectors, vectors) <= floor, directed=False)[1]
+
+
 def spanning(matrix: np.ndarray, rank: int, vector_error: float) -> Condition:
-    """How many environments are there whose absence would lower the rank?"""
-    needed = len(matrix)
-    if len(matrix) > 2:
+    """How many classes of equal vectors are there whose absence would lower the rank?"""
+    labels = classes(matrix, vector_error)
+    count = int(labels.max()) + 1
+    needed = count
+    if rank and count > 2:
         ranks = [
-            differences(np.delete(matrix, e, axis=0), vector_error).rank()
-            for e in range(len(matrix))
+            differences(matrix[labels != label], vector_error).rank() for label in range(count)
         ]
         needed = sum(found < rank for found in ranks)
-    elif rank == 0:
-        needed = 0
     return Condition(
         "spanning environments",
         "the differences span everything spurious, S' = col(S)",
@@ -69,22 +82,26 @@ def spanning(matrix: np.ndarray, rank: int, vector_error: float) -> Condition:
         statistic=float(needed),
         threshold=0.0,
         reason=(
-            "environments without which the rank would be lower: where there are any, a next one "
-            "may raise it again. Where there are none, all that is spurious has shown itself if "
-            "amounts are in general position; a part that never varies cannot show (theory.md R3c)"
+            "environments (equal ones count once) without which the rank would be lower: where "
+            "there are any, a next one may raise it again. Where there are none, all that is "
+            "spurious has shown itself if amounts are in general position; a part that never "
+            "varies cannot show (theory.md R3c)"
+            if rank
+            else "nothing varied, so nothing was tested"
         ),
-        decided_by="leaving out one environment at a time",
+        decided_by="leaving out one class of equal vectors at a time",
     )
 
 
-def orthogonal(rank: int, *, assumed: bool) -> Condition:
+def orthogonal(*, assumed: bool) -> Condition:
     """The assumption that no data support."""
     return Condition(
         "orthogonal",
         "the common part is orthogonal to everything spurious",
-        holds=True if assumed or rank == 0 else None,
-        reason="the part of c inside the span of the differences is not in the data",
-        decided_by="nothing varies" if rank == 0 else "assumption",
+        holds=None,
+        reason="the part of c inside the span of what is spurious is not in the data",
+        decided_by="assumption" if assumed else "",
+        assumed=assumed,
     )
 
 
@@ -97,6 +114,6 @@ def prediction(conditions: list[Condition], rank: int, width: int) -> Prediction
         return Prediction(False, f"nothing is invariant: all {width} dimensions vary")
     if not spans.holds:
         return Prediction(None, "undecided: spanning environments")
-    if not apart.holds:
+    if not apart.assumed:
         return Prediction(False, f"up to the span of the differences: {rank} of {width} dimensions")
     return Prediction(True)

@@ -10,6 +10,7 @@ assumption the class is v + ker J as always.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,18 +18,13 @@ from sklearn.base import BaseEstimator
 
 from identifiability.errors import InvalidInput
 from identifiability.recovery.base import as_system
-from identifiability.recovery.sparse_conditions import SparseProblem, every_code, require_distinct
+from identifiability.recovery.sparse_conditions import every_code
+from identifiability.recovery.sparse_problem import SparseProblem, as_dictionary, require_parameters
 from identifiability.recovery.sparse_report import after, consistency, estimate, report
 from identifiability.recovery.sparse_response import this_response
 from identifiability.recovery.stability import Stability, as_groups, halves
-from identifiability.sparsity import DEPENDENT
 from identifiability.spectrum import Spectrum
-from identifiability.validation import as_matrix
 
-_METHODS = ("l1", "omp")
-# Relative residual at which a code explains a response without stated noise: float64 solves for
-# sets of columns conditioned to 1e6 this well, and a wrong set of them misses by far more.
-_EXACT = 1e-9
 _DRAWS = 2000
 
 
@@ -49,10 +45,13 @@ class SparseRecovery(BaseEstimator):
     affine
         Whether the outputs are known to be affine in the state; if not, verdicts are local.
     normalise
-        Whether to bring the columns of JD to length 1 before solving, and scales back after.
+        Whether to bring each column of JD to length 1 before solving, and the code back after. If
+        not, all are divided by the longest.
     search_limit
-        How many sets of columns may be looked at for any one NP-hard question. Beyond it bounds are
-        given and the question may stay open.
+        How many sets of columns may be looked at for any one NP-hard question: supports of k
+        columns, sets of up to 2k. A linear program of the null-space property counts as 100 sets
+        and one more for each 32 entries of JD. Beyond it bounds are given and the question may
+        stay open.
 
     Attributes
     ----------
@@ -71,9 +70,11 @@ class SparseRecovery(BaseEstimator):
     conditions_ : list of Condition
         Of every code, then of this response, each with ``decided_by``; checked before estimating.
     prediction_, prediction_for_every_code_ : Prediction
-        What the conditions say of this response, and of the worst code of k entries.
+        What the conditions say of this response, and of the worst code of k entries. A response
+        that no code explains within its error is a failure that was seen, not an open question.
     report_ : Report
-        The verdict within the vectors of k atoms; its conditions end with those seen after.
+        The verdict within the vectors of k atoms; its conditions end with those seen after. With
+        noise a vector is identified, to ``error_bound_``, only where recovery is predicted.
 
     Raises
     ------
@@ -83,6 +84,8 @@ class SparseRecovery(BaseEstimator):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from identifiability.recovery.sparse import SparseRecovery
     >>> atoms = np.array([[1.0, 0.0, 0.6], [0.0, 1.0, 0.8]])
     >>> fitted = SparseRecovery(dictionary=atoms, affine=True).fit(np.eye(2), [1.2, 1.6])
     >>> fitted.codes_.round(9) + 0.0, str(fitted.report_.verdict)
@@ -136,7 +139,13 @@ class SparseRecovery(BaseEstimator):
         self.kernel_ = spectrum.null_space
         seen_after = after(problem, code, complaint)
         self.report_ = report(
-            problem, spectrum, code, self.conditions_, seen_after, affine=self.affine
+            problem,
+            spectrum,
+            code,
+            self.conditions_,
+            self.prediction_,
+            seen_after,
+            affine=self.affine,
         )
         return self
 
@@ -147,10 +156,22 @@ class SparseRecovery(BaseEstimator):
 
         The null is that of two codes with k normal entries on random supports.
 
+        Parameters
+        ----------
+        jacobian, response
+            As in ``fit``.
+        groups
+            (M,) the prompt of every row; each row its own if None.
+        splits
+            How many times to halve the groups.
+        seed
+            Of the halves and the null.
+
         Raises
         ------
         InvalidInput
-            If a half has fewer than k + 1 rows, which no code of k entries can be read from.
+            As in ``fit``; if there are fewer than two groups or splits < 1; or if a half has fewer
+            than k + 1 rows, which no code of k entries can be read from.
         """
         matrix, values = as_system(jacobian, response)
         atoms = self._checked_dictionary(matrix.shape[1])
@@ -164,14 +185,14 @@ class SparseRecovery(BaseEstimator):
                 )
             codes = [self._code(matrix[rows], values[rows], atoms) for rows in pair]
             agreement.append([_cosine(*codes)])
-        found = np.array(agreement)
         null = _support_null(atoms.shape[1], self.sparsity, splits, rng)
-        code = self._code(matrix, values, atoms)
-        stable = found.mean() > np.quantile(null, 0.99)
-        vector = (atoms @ code)[:, None]
+        gauge, none = f"random codes of {self.sparsity} entries", np.zeros((len(atoms), 0))
+        found = Stability(np.array(agreement), null, gauge, none)
+        vector = atoms @ self._code(matrix, values, atoms)
         length = np.linalg.norm(vector)
-        turning = np.zeros((len(atoms), 0)) if stable or length == 0 else vector / length
-        return Stability(found, null, f"random codes of {self.sparsity} entries", turning)
+        if found.stable or length == 0:
+            return found
+        return replace(found, turning=vector[:, None] / length)
 
     def _code(self, matrix: np.ndarray, values: np.ndarray, atoms: np.ndarray) -> np.ndarray:
         problem = self.problem(matrix, values, atoms)
@@ -179,49 +200,22 @@ class SparseRecovery(BaseEstimator):
 
     def problem(self, matrix: np.ndarray, values: np.ndarray, atoms: np.ndarray) -> SparseProblem:
         """What is handed to the solver, of arrays that were checked."""
-        seen = matrix @ atoms
-        lengths = np.linalg.norm(seen, axis=0)
-        # An atom in ker J leaves rounding only: nothing to bring to length 1.
-        sizes = np.linalg.norm(matrix) * np.linalg.norm(atoms, axis=0)
-        seen = np.where(lengths > DEPENDENT * sizes, seen, 0.0)
-        scale = np.where(np.any(seen, axis=0), lengths, 1.0) if self.normalise else 1.0
-        return SparseProblem(
-            seen=seen,
-            dictionary=atoms,
-            response=values,
+        return SparseProblem.of(
+            matrix,
+            values,
+            atoms,
             sparsity=self.sparsity,
             method=self.method,
             error=self.response_error,
-            allowed=self.response_error + _EXACT * float(np.linalg.norm(values)),
             limit=self.search_limit,
-            columns=seen / scale,
-            scale=np.broadcast_to(scale, lengths.shape),
+            normalise=self.normalise,
         )
 
     def _checked_dictionary(self, width: int) -> np.ndarray:
-        atoms = np.eye(width)
-        if self.dictionary is not None:
-            atoms = as_matrix(self.dictionary, "dictionary", shape="(d, K)")
-        if len(atoms) != width:
-            raise InvalidInput(
-                f"dictionary must be (d, K) with d = {width} as the jacobian, got {atoms.shape}; "
-                "take both from the same layer, atoms in columns"
-            )
-        if self.method not in _METHODS:
-            raise InvalidInput(f"method must be 'l1' or 'omp', got {self.method!r}")
-        if isinstance(self.sparsity, bool) or not isinstance(self.sparsity, int | np.integer):
-            raise InvalidInput(f"sparsity must be a whole number of atoms, got {self.sparsity!r}")
-        if not 1 <= self.sparsity <= atoms.shape[1]:
-            raise InvalidInput(
-                f"sparsity must lie between 1 and K = {atoms.shape[1]} atoms, got {self.sparsity}"
-            )
-        if not 0 <= self.response_error < np.inf:
-            raise InvalidInput(
-                f"response_error must be a finite norm >= 0, got {self.response_error}; 0 if none"
-            )
-        if not self.search_limit >= 0:
-            raise InvalidInput(f"search_limit must be a count >= 0, got {self.search_limit}")
-        require_distinct(atoms)
+        atoms = as_dictionary(self.dictionary, width)
+        parameters = self.get_params()
+        parameters.pop("dictionary")
+        require_parameters(atoms.shape[1], **parameters)
         return atoms
 
     def __sklearn_tags__(self) -> Any:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from identifiability.recovery.sparse_conditions import SparseProblem
+from identifiability.recovery.sparse_problem import SparseProblem
 from identifiability.sparse_codes import basis_pursuit, basis_pursuit_denoising, matching_pursuit
-from identifiability.sparsity import DEPENDENT, TIE, unit_columns
+from identifiability.sparsity import DEPENDENT, support, unit_columns
 from identifiability.spectrum import Spectrum
 from identifiability.verdict import (
     Certificate,
     CertificateKind,
     Condition,
+    Prediction,
     Report,
     Verdict,
     Witness,
@@ -21,17 +22,25 @@ from identifiability.verdict import (
 
 
 def estimate(problem: SparseProblem) -> tuple[np.ndarray, str]:
-    """The code (K,) in the solver's scale, refitted on its support, and the solver's complaints."""
-    columns, response = problem.columns, problem.response
+    """The code (K,) in the scale of the columns, refitted on its support, and any complaints."""
+    size = float(np.linalg.norm(problem.response))
+    if size == 0:
+        return np.zeros(problem.columns.shape[1]), ""
+    code, complaint = _solved(problem, problem.response / size, problem.error / size)
+    return _refitted(problem, code * size), complaint
+
+
+def _solved(problem: SparseProblem, response: np.ndarray, error: float) -> tuple[np.ndarray, str]:
+    """For a response of norm 1: the tolerances of the solvers are absolute."""
+    columns = problem.columns
     if problem.method == "omp":
-        code, complaint = matching_pursuit(columns, response, problem.sparsity)
-    elif problem.error > 0:
-        code, complaint = basis_pursuit_denoising(columns, response, problem.error)
-    else:
-        code, complaint = basis_pursuit(columns, response)
-        if complaint:  # repeated rows that disagree, if only by rounding
-            code, complaint = basis_pursuit(*_independent_rows(columns, response))
-    return _refitted(problem, code), complaint
+        return matching_pursuit(columns, response, problem.sparsity)
+    if error > 0:
+        return basis_pursuit_denoising(columns, response, error)
+    code, complaint = basis_pursuit(columns, response)
+    if complaint:  # repeated rows that disagree, if only by rounding
+        code, complaint = basis_pursuit(*_independent_rows(columns, response))
+    return code, complaint
 
 
 def _independent_rows(columns: np.ndarray, response: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -47,7 +56,7 @@ def _refitted(problem: SparseProblem, code: np.ndarray) -> np.ndarray:
     Noise spreads a code of least l1 norm over further entries: there the k largest are tried.
     Without noise nothing is thrown away, so that a code of more than k entries shows as one.
     """
-    entries = _entries(code)
+    entries = support(code)
     if problem.error > 0:
         entries[np.argsort(-np.abs(code))[problem.sparsity :]] = False
     if not 0 < entries.sum() <= problem.sparsity:
@@ -57,10 +66,6 @@ def _refitted(problem: SparseProblem, code: np.ndarray) -> np.ndarray:
     fitted[entries] = weights
     missed = np.linalg.norm(problem.response - problem.columns @ fitted)
     return fitted if missed <= problem.allowed else code
-
-
-def _entries(code: np.ndarray) -> np.ndarray:
-    return np.abs(code) > TIE * np.abs(code).max(initial=0.0)
 
 
 def consistency(problem: SparseProblem) -> Condition:
@@ -82,11 +87,12 @@ def consistency(problem: SparseProblem) -> Condition:
 
 def after(problem: SparseProblem, code: np.ndarray, complaint: str) -> list[Condition]:
     """What can be said of the code only once it is found."""
-    count = int(_entries(code).sum())
+    count = int(support(code).sum())
     missed = float(np.linalg.norm(problem.response - problem.columns @ code))
     # Rounding of a code that is not refitted: the solver meets equations to 1e-7 and no better.
-    allowed = max(problem.allowed, 1e-6 * float(np.linalg.norm(problem.response)))
-    explains = missed <= (problem.allowed if count <= problem.sparsity else allowed)
+    rounding = 1e-6 * float(np.linalg.norm(problem.response))
+    allowed = problem.allowed if count <= problem.sparsity else max(problem.allowed, rounding)
+    explains = missed <= allowed
     return [
         Condition(
             "k-sparse code found",
@@ -121,11 +127,27 @@ def report(
     spectrum: Spectrum,
     code: np.ndarray,
     before: Sequence[Condition],
+    prediction: Prediction,
     seen_after: Sequence[Condition],
     *,
     affine: bool,
 ) -> Report:
-    """The verdict on v among the vectors of k atoms."""
+    """The verdict on v among the vectors of k atoms.
+
+    Parameters
+    ----------
+    problem, spectrum
+        What was solved, and the spectrum of the Jacobian (M, d).
+    code
+        (K,) the code found, in the scale of the columns.
+    before, prediction
+        What was checked before estimating, and what it said; a result that contradicts a prediction
+        of recovery leaves the verdict ``undetermined``.
+    seen_after
+        From ``after``.
+    affine
+        Whether the continuation is known to be affine; else verdicts are local.
+    """
     conditions = (*before, *seen_after)
     named = {c.name: c.holds for c in conditions}
     good = bool(named["k-sparse code found"] and named["code explains the response"])
@@ -135,14 +157,19 @@ def report(
     one, several = Verdict.LOCALLY_IDENTIFIABLE, Verdict.FIRST_ORDER_ONLY
     if affine:
         one, several = Verdict.GLOBALLY_IDENTIFIABLE, Verdict.EPSILON_NON_IDENTIFIABLE
-    verdict, says = Verdict.UNDETERMINED, "whether only one does was not decided"
+    verdict, says = Verdict.UNDETERMINED, "whether only one explains the response was not decided"
+    sure = problem.error == 0 or (prediction.recovers is True and problem.separation > 0)
     if not decided:
         says = "the response is not that of any vector"
+    elif prediction.recovers and not good:
+        says = "the code found was predicted to explain the response, and does not"
     elif found is None:
-        if good and named["ker J meets D Sigma_2k only in 0"]:
+        if good and sure and named["ker J meets D Sigma_2k only in 0"]:
             verdict, says, dimension = one, "only the one found explains the response", 0
     elif len(found) == 0:
         says = "no such vector explains the response"
+    elif len(found) == 1 and not sure:
+        says = "one support explains the response, and the stated noise may hide another code"
     elif problem.same_vector(found):
         verdict, says, dimension = one, "only one such vector explains the response", 0
         says += "" if good else ", and it is not the one found: see explanations_"
@@ -172,7 +199,7 @@ def report(
 
 def _lost(problem: SparseProblem, code: np.ndarray) -> int:
     """Dimension of the vectors on the support of an explanation that J does not see."""
-    on = _entries(code)
+    on = support(code)
     atoms = unit_columns(problem.dictionary)[0]
     ranks = [np.linalg.matrix_rank(m[:, on], tol=DEPENDENT) for m in (atoms, problem.unit)]
     return int(ranks[0] - ranks[1])

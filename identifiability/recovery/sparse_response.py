@@ -3,6 +3,9 @@ r"""Whether the sparse code behind *this* response comes back, checked before it
 How many codes of k entries explain the response, by looking at every support where that is
 feasible; and whether the method would find the only one. A response may well be decoded though some
 other could not be: a generic code needs k + 1 rows where the worst one needs 2k (theory.md R2).
+
+A response off the span of JD, beyond the stated error, has no code of any size: that is a failure
+that was seen, where least squares, which assumes nothing but the error, leaves it undecided.
 """
 
 from __future__ import annotations
@@ -15,14 +18,15 @@ from identifiability.recovery.sparse_conditions import (
     MISSES,
     ONE_VECTOR,
     TWO_EXPLAIN,
-    SparseProblem,
     all_decided,
 )
+from identifiability.recovery.sparse_problem import SparseProblem
 from identifiability.sparse_codes import exact_recovery_coefficient, l1_certificate
-from identifiability.sparsity import TIE
+from identifiability.sparsity import TIE, support
 from identifiability.verdict import Condition, Prediction
 
 NONE_EXPLAINS = "no k-sparse code explains the response"
+NOISE = "noise against the entries"
 
 
 def this_response(
@@ -41,13 +45,15 @@ def this_response(
     )
     checks = [consistent, one]
     if consistent.holds is False:
-        return checks, Prediction(False, "inconsistent response")
+        return checks, Prediction(False, NONE_EXPLAINS)
     if found is None:
         return checks, _without_search(problem, uniform)
     if len(found) == 0:
         return checks, Prediction(False, NONE_EXPLAINS)
     if len(found) > 1:
-        on = tuple(tuple(np.flatnonzero(np.abs(z) > TIE * np.abs(z).max()).tolist()) for z in found)
+        on = tuple(tuple(np.flatnonzero(support(z)).tolist()) for z in found)
+        if problem.within_error(found):
+            return checks, Prediction(None, f"undecided: {NOISE}", on)
         several = ONE_VECTOR if problem.same_vector(found) else TWO_EXPLAIN
         return checks, Prediction(False, several, on)
     code = found[0] * problem.scale
@@ -59,7 +65,7 @@ def this_response(
 def _without_search(problem: SparseProblem, uniform: Sequence[Condition]) -> Prediction:
     """Without a search only what holds for every code holds for this one, if it is k-sparse."""
     if problem.error > 0:
-        return Prediction(None, "undecided: noise against the entries")
+        return Prediction(None, f"undecided: {NOISE}")
     needed = {"spark(JD) > 2k", "null-space property of order k", "exact recovery condition"}
     if all(c.holds for c in uniform if c.name in needed):
         return Prediction(True)
@@ -80,7 +86,7 @@ def _l1_finds(problem: SparseProblem, code: np.ndarray) -> tuple[list[Condition]
     )
     if holds is not True or problem.error == 0:
         return [certificate], _found(problem, certificate)
-    on = np.abs(code) > TIE * np.abs(code).max(initial=0.0)
+    on = support(code)
     smallest = np.linalg.svd(problem.columns[:, on], compute_uv=False)[-1] if on.any() else 1.0
     # h = found - code: off the support (1 - t)||h||_1 <= |<w, Bh>| <= 2 eta ||w||, and then on it.
     off = 2 * problem.error * size / (1 - level)
@@ -90,7 +96,7 @@ def _l1_finds(problem: SparseProblem, code: np.ndarray) -> tuple[list[Condition]
 
 
 def _greedy_finds(problem: SparseProblem, code: np.ndarray) -> tuple[list[Condition], Prediction]:
-    on = np.abs(code) > TIE * np.abs(code).max(initial=0.0)
+    on = support(code)
     if not on.any():
         return [], Prediction(True)
     coefficient = float(exact_recovery_coefficient(problem.columns, np.flatnonzero(on)[None])[0])
@@ -115,11 +121,11 @@ def _greedy_finds(problem: SparseProblem, code: np.ndarray) -> tuple[list[Condit
 
 
 def _noise(problem: SparseProblem, code: np.ndarray, error: float) -> Condition:
-    entries = np.abs(code[np.abs(code) > TIE * np.abs(code).max(initial=0.0)])
-    least = float(entries.min(initial=np.inf)) / 2
+    # With fewer than k entries seen, a further one may be as small as it likes.
+    least = float(np.sort(np.abs(code))[-min(problem.sparsity, code.size)]) / 2
     return Condition(
-        "noise against the entries",
-        "noise moves no entry by half of the smallest one",
+        NOISE,
+        "noise moves no entry by half of the smallest of k",
         True if error < least else None,
         statistic=error,
         threshold=least,

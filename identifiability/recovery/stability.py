@@ -9,7 +9,8 @@ data might leave would give by chance (theory.md section 3). Halves are made of 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,16 @@ class Stability:
     null: np.ndarray
     gauge: str
     turning: np.ndarray
+
+    @classmethod
+    def of(
+        cls, agreement: np.ndarray, null: np.ndarray, gauge: str, columns: np.ndarray
+    ) -> Stability:
+        """The same, with ``turning`` from the estimate of all components: ``columns`` (d, k)."""
+        found = cls(agreement, null, gauge, np.zeros((len(columns), 0)))
+        chosen = columns[:, list(found.unstable_components)]
+        chosen = chosen[:, chosen.any(axis=0)]  # a zero column has no direction
+        return replace(found, turning=np.linalg.qr(chosen)[0])
 
     @property
     def by_component(self) -> np.ndarray:
@@ -123,9 +134,15 @@ def as_groups(groups: Any, count: int) -> np.ndarray:
 def halves(
     labels: np.ndarray, splits: int, rng: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Row indices of the two halves, split by group, ``splits`` times."""
-    if splits < 1:
-        raise InvalidInput(f"splits must be at least 1, got {splits}; 10 is usual")
+    """Row indices of the two halves, split by group, ``splits`` times.
+
+    Raises
+    ------
+    InvalidInput
+        Unless ``splits`` is a positive integer.
+    """
+    if not isinstance(splits, Integral) or isinstance(splits, bool) or splits < 1:
+        raise InvalidInput(f"splits must be at least 1 and an integer, got {splits!r}; 10 is usual")
     count = int(labels.max()) + 1
     for _ in range(splits):
         first = np.isin(labels, rng.permutation(count)[: count // 2])

@@ -28,12 +28,17 @@ def phase_diagram(diagram: dict[str, Any]) -> str:
 def summary(diagram: dict[str, Any]) -> str:
     """What the picture shows, in words: for those who do not see it."""
     checks = [
-        f"{check['statement']}: measured {check['measured']:.3g}, "
+        f"{check['statement']}: measured {_number(check['measured'])}, "
         f"{'as predicted' if check['agrees'] else 'NOT as predicted'}"
         for check in diagram["checks"]
     ]
     trials = f"{diagram['trials']} trials a point; {diagram['note']}."
     return f"{diagram['title']}. {trials} {'; '.join(checks)}."
+
+
+def _number(value: float | None) -> str:
+    """JSON has no NaN: what was not measured is missing."""
+    return "nothing" if value is None else f"{value:.3g}"
 
 
 def _fill(figure: Figure, diagram: dict[str, Any], columns: int) -> None:

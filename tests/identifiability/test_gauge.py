@@ -7,13 +7,12 @@ import pytest
 from scipy.stats import kstest
 
 from identifiability.errors import InvalidInput
-from identifiability.gauge import Rotation, Scale, Shift, SignedPermutation
+from identifiability.gauge import Rotation, Shift, SignedPermutation
 
 RNG = np.random.default_rng(20)
 COLUMNS = RNG.standard_normal((6, 4))
 GAUGES = [
     SignedPermutation(4),
-    Scale(4),
     Rotation(4),
     Rotation(4, ((0, 2), (1, 3))),
     Rotation(4, ((1, 3),)),
@@ -47,8 +46,6 @@ def test_canonical_stays_in_the_orbit():
     assert sorted(np.abs(ordered).sum(axis=0)) == pytest.approx(
         sorted(np.abs(COLUMNS).sum(axis=0)), abs=0
     )
-    scaled = Scale(4).canonical(COLUMNS)
-    np.testing.assert_allclose(np.abs(np.sum(scaled * COLUMNS, axis=0)), _lengths(COLUMNS))
     shift = GAUGES[-1]
     moved = shift.canonical(COLUMNS) - COLUMNS
     residual = np.linalg.lstsq(shift.directions, moved, rcond=None)[1]
@@ -76,7 +73,6 @@ def test_rotations_are_haar_and_keep_to_their_blocks():
     ("gauge", "dimension"),
     [
         (SignedPermutation(5), 0),
-        (Scale(5), 5),
         (Rotation(5), 10),
         (Rotation(5, ((0, 1), (2, 3, 4))), 4),
         (Rotation(5, ((0,), (1,))), 0),
@@ -104,12 +100,3 @@ def test_wrong_blocks_are_named(blocks, named):
 def test_wrong_columns_are_named(gauge):
     with pytest.raises(InvalidInput, match=r"must be \(d, 4\), got \(6, 3\)"):
         gauge.canonical(COLUMNS[:, :3])
-
-
-def test_a_zero_column_stays_where_it_is_under_scale():
-    columns = np.array([[0.0, 3.0], [0.0, -4.0]])
-    np.testing.assert_allclose(Scale(2).canonical(columns), [[0.0, -0.6], [0.0, 0.8]])
-
-
-def _lengths(columns):
-    return np.linalg.norm(columns, axis=0)

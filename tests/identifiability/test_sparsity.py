@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from scipy.linalg import hadamard
 
-from identifiability.sparsity import coherence, kernel_share, most_coherent_pair, spark
+from identifiability import null_space_property
+from identifiability.null_space_property import kernel_share
+from identifiability.spark import spark
+from identifiability.sparsity import coherence, most_coherent_pair
 from proofs.shared.sparse_kernels import elementary_vectors
 from proofs.shared.sparse_kernels import spark as spark_over_rationals
 from proofs.sparse_l1 import simplex_frame
@@ -86,6 +89,36 @@ def test_a_simplex_has_the_share_k_over_its_corners(dimension):
         assert found.below_half is (k < half)
         if found.vector is not None:
             assert found.at_least == pytest.approx(k / (dimension + 1), abs=1e-6)
+
+
+def test_independent_columns_need_no_search():
+    columns = np.random.default_rng(0).standard_normal((30, 20))
+    found = spark(columns, up_to=10, limit=0)
+    assert (found.at_least, found.at_most, found.decided_by) == (21, 21, "rank")
+    assert found.margin == pytest.approx(
+        np.linalg.svd(columns / np.linalg.norm(columns, axis=0), compute_uv=False)[-1]
+    )
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1e9])
+def test_the_share_does_not_depend_on_the_unit(scale):
+    columns = np.random.default_rng(1).standard_normal((5, 8))
+    base, scaled = (kernel_share(s * columns, 2, limit=400) for s in (1.0, scale))
+    assert scaled.at_least == pytest.approx(base.at_least, abs=1e-6)
+    assert scaled.below_half is base.below_half is not None
+
+
+@pytest.mark.parametrize("limit", [8, 9, 30, 100])
+def test_the_limit_counts_every_linear_program(limit, monkeypatch):
+    solved, known = [], null_space_property._Program.largest
+
+    def largest(program, weights):
+        solved.append(weights)
+        return known(program, weights)
+
+    monkeypatch.setattr(null_space_property._Program, "largest", largest)
+    kernel_share(np.random.default_rng(3).standard_normal((5, 8)), 2, limit=limit)
+    assert 8 <= len(solved) <= limit
 
 
 def test_beyond_the_limit_the_share_is_open():

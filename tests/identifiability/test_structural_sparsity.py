@@ -19,8 +19,8 @@ def test_all_patterns_of_three_by_three():
     for entries in product([False, True], repeat=9):
         pattern = np.array(entries).reshape(3, 3)
         for found in structural_sparsity(pattern):
-            assert found.determined == _by_definition(pattern, found.latent)
-            if found.determined:  # the outputs named show it, and each of them is needed
+            assert found.criterion_holds == _by_definition(pattern, found.latent)
+            if found.criterion_holds:  # the outputs named show it, and each of them is needed
                 meet = pattern[list(found.outputs)].all(axis=0)
                 assert np.flatnonzero(meet).tolist() == [found.latent]
                 for left_out in found.outputs[
@@ -38,8 +38,8 @@ def test_all_patterns_of_three_by_three():
 
 def test_a_jacobian_serves_as_its_support():
     first, second = structural_sparsity([[0.5, -1.0], [0.0, 2.0]])
-    assert (first.determined, first.shared_with) == (False, (1,))
-    assert (second.determined, second.outputs) == (True, (1,))
+    assert (first.criterion_holds, first.shared_with) == (False, (1,))
+    assert (second.criterion_holds, second.outputs) == (True, (1,))
     assert len(support_graph([[0.5, -1.0], [0.0, 2.0]]).edges) == 3
 
 

@@ -1,6 +1,7 @@
 """`identifiability toy`: streams, files, exit statuses and the printed matrix."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -130,12 +131,53 @@ def test_numbers_out_of_range_are_wrong_use(arguments):
 def test_table_groups_rows_under_method_and_condition():
     results = run(QUICK, seed=0, seeds=2)
     lines = table(results).splitlines()
-    assert lines[0].split()[:3] == ["model", "condition", "predicted"]
-    assert lines[2] == "least_squares: the stack of Jacobians has rank d"
-    assert lines[3].startswith("SoftmaxReadout(vocabulary=12, rank=8)")
-    assert lines[3].split()[-4:] == ["1.000", "-0.389", "12", "8"]
-    assert "fails, kernel: 3 of 8 dimensions  the same, 2/2" in lines[4]
-    assert "score" in lines[0]
+    start = lines.index("least_squares: the stack of Jacobians has rank d")
+    head = ["agree", "predicted", "score", "worst", "chance", "n", "d"]
+    assert lines[start + 1].split() == head
+    assert lines[start + 2].split() == ["2/2", "recovers", "1.000", "1.000", "-0.389", "12", "8"]
+    assert lines[start + 3].strip() == "SoftmaxReadout(rank=8)"
+    assert lines[start + 4].split()[:2] == ["2/2", "fails"]
+    assert lines[start + 6].strip() == "as predicted: kernel: 3 of 8 dimensions"
+    assert len(lines[start + 2]) == len(lines[start + 1])
+    assert lines[-1].startswith("6 of 6 cells and 0 of 0 checks of diagrams as predicted in ")
+
+
+def test_every_name_of_a_model_fits_the_line():
+    cell = run(QUICK[:1], seed=0, seeds=1)["runs"][0]
+    results = {"runs": [{**cell, "model": row.model} for row in select([])], "diagrams": [],
+               "seconds": 1.0, "seed": 0}  # fmt: skip
+    printed = table(results)
+    assert max(map(len, printed.splitlines())) <= 100
+    whole = " ".join(printed.split())
+    assert all(" ".join(row.model.split()) in whole for row in select([]))
+
+
+def test_a_method_that_cannot_tell_is_undecided_and_not_failing():
+    mode = {"predicted": "undecided: no gap; found: x", "observed": "undecided: no gap; found: y"}
+    cell = run(QUICK[1:2], seed=0, seeds=1)["runs"][0] | {"failure_mode": mode, "agrees": False}
+    lines = table({"runs": [cell], "diagrams": [], "seconds": 1.0, "seed": 0}).splitlines()
+    assert [line.split()[:2] for line in lines if "0/1" in line] == [["0/1", "undecided"]]
+    assert [line.strip() for line in lines[-4:-2]] == [
+        "predicted: undecided: no gap; found: x",
+        "OTHER, 1/1: undecided, undecided: no gap; found: y",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.0, 0.0, "= 0"),
+        (0.0, math.inf, ">= 0"),
+        (-math.inf, 0.5, "<= 0.5"),
+        (0.25, 1.0, "in [0.25, 1]"),
+    ],
+)
+def test_ends_that_bound_nothing_are_not_shown(low, high, words, monkeypatch):
+    def draw(trials):
+        return replace(_draw(trials), checks=[Check("a number", 0.0833, low, high)])
+
+    results = run([], [replace(DIAGRAM, draw=draw)], seed=0, seeds=1)
+    assert f"a number: measured 0.0833, needs {words}: " in table(results)
 
 
 def test_the_part_of_verify_is_the_same_run(quick):
@@ -161,5 +203,5 @@ def test_a_check_of_a_diagram_that_disagrees_is_printed_and_fails_the_run(quick,
     monkeypatch.setattr(module, "select_diagrams", lambda rows: [replace(DIAGRAM, draw=off)])
     done = _toy("--seeds", "1")
     assert done.exit_code == 1
-    assert "never: predicted in [0, 1], measured –: OTHER" in done.stdout
+    assert "never: measured –, needs in [0, 1]: OTHER" in done.stdout
     assert "1 of 2 checks" in done.stdout

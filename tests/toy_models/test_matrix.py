@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -16,6 +17,7 @@ from toy_models.matrix import (
     Row,
     all_agree,
     cell_seed,
+    described,
     point_seed,
     run,
     run_cell,
@@ -38,7 +40,7 @@ def _measure_raising(seed):
     raise ArithmeticError("no convergence")
 
 
-ROW = Row("method", "Model()", "condition", True, Outcome(True), _measure_good)
+ROW = Row("method", "Model()", "condition", Outcome(True), _measure_good)
 
 
 def _without_seconds(results):
@@ -86,7 +88,8 @@ def test_an_outcome_fails_in_some_way_or_recovers():
 
 
 def test_a_cell_does_not_depend_on_workers_or_on_other_rows():
-    rows = [row for row in select([]) if row.model.startswith("Softmax")]
+    # Without torch: the worker has nothing but numpy to import.
+    rows = select(["environment"])[2:4]
     alone = _without_seconds(run(rows[:1], seed=5, seeds=2))
     one = _without_seconds(run(rows, seed=5, seeds=2))
     two = _without_seconds(run(rows, seed=5, seeds=2, workers=2))
@@ -120,13 +123,19 @@ def test_rows_are_distinct_and_every_condition_is_tested_on_and_off():
         for condition in conditions:
             holds = {row.holds for row in rows if row.condition == condition}
             assert holds == {True, False}, condition
-    assert all(row.holds == row.predicted.recovers for row in rows)
 
 
 def test_a_models_name_builds_it_again():
     names = {name: getattr(toy_models, name) for name in toy_models.__all__} | {"inf": math.inf}
     for row in select([]):
+        assert isinstance(row.measure, partial)
         assert eval(row.model.split("; ")[0], names) == row.measure.args[0]
+
+
+def test_a_name_shows_the_dials_that_are_turned_in_short_form():
+    model = toy_models.EnvironmentReadouts(environments=1_200, noise=1e-4)
+    assert described(model) == "EnvironmentReadouts(environments=1_200, noise=0.0001)"
+    assert described(toy_models.LinearMixing(shape=1 / 3)) == f"LinearMixing(shape={1 / 3!r})"
 
 
 def test_select_takes_hyphens_and_capitals_and_names_the_nearest():

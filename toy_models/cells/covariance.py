@@ -19,7 +19,7 @@ from identifiability.metrics import mcc_directions
 from identifiability.recovery.covariance import CovarianceRecovery
 from identifiability.statistics import cluster_bootstrap
 from toy_models.environments import EnvironmentStates, StructuralEnvironments, leaks
-from toy_models.matrix import Measurement, Outcome, Row
+from toy_models.matrix import Measurement, Outcome, Row, row
 
 # A free pair is uniform within 45 degrees of its match; it lies by chance within the tolerances
 # below (0.15 radians or less) of the truth in 6 of 6 instances once in 20 000 cells.
@@ -152,17 +152,8 @@ def correlated(nodes: tuple[int, ...]) -> str:
     return f"columns {nodes} wrong; no common diagonaliser, announced"
 
 
-def _row(
-    model: StructuralEnvironments, dials: str, failure: str | None, condition: str = "profiles"
-) -> Row:
-    return Row(
-        method="covariance",
-        model=f"StructuralEnvironments({dials})",
-        condition=_CONDITIONS[condition],
-        holds=failure is None,
-        predicted=Outcome(failure is None, failure),
-        measure=partial(measure, model),
-    )
+def _row(model: StructuralEnvironments, failure: str | None, condition: str = "profiles") -> Row:
+    return row("covariance", model, _CONDITIONS[condition], failure, partial(measure, model))
 
 
 _CONDITIONS = {
@@ -175,34 +166,31 @@ _CONDITIONS = {
 # Width 5; n = 15 000 puts the bound on all errors of separations at 0.10 for two environments
 # (4 sqrt(18.4/30 000)): half of the margin for proportional profiles, and far from 0.6.
 ROWS = (
-    _row(StructuralEnvironments(), "gaps=(0.6,)", None),
-    _row(StructuralEnvironments(law="laplace"), "gaps=(0.6,), law='laplace'", None),
-    _row(StructuralEnvironments(gaps=(0.0,)), "gaps=(0.0,)", rotation((1, 3))),
-    _row(StructuralEnvironments(gaps=(0.0, 0.6)), "gaps=(0.0, 0.6)", None),
-    _row(StructuralEnvironments(gaps=(0.0, 0.0)), "gaps=(0.0, 0.0)", rotation((1, 3))),
-    _row(StructuralEnvironments(untouched=(0,)), "untouched=(0,)", None),
-    _row(StructuralEnvironments(untouched=(0, 2)), "untouched=(0, 2)", rotation((0, 2))),
-    _row(StructuralEnvironments(untouched=(0, 2, 4)), "untouched=(0, 2, 4)", rotation((0, 2, 4))),
-    _row(StructuralEnvironments(silent=(2,)), "silent=(2,)", SINGULAR),
-    _row(StructuralEnvironments(null_directions=1), "null_directions=1", SINGULAR),
-    _row(StructuralEnvironments(gaps=(0.6, 0.3)), "gaps=(0.6, 0.3)", None, condition="model"),
+    _row(StructuralEnvironments(), None),
+    _row(StructuralEnvironments(law="laplace"), None),
+    _row(StructuralEnvironments(gaps=(0.0,)), rotation((1, 3))),
+    _row(StructuralEnvironments(gaps=(0.0, 0.6)), None),
+    _row(StructuralEnvironments(gaps=(0.0, 0.0)), rotation((1, 3))),
+    _row(StructuralEnvironments(untouched=(0,)), None),
+    _row(StructuralEnvironments(untouched=(0, 2)), rotation((0, 2))),
+    _row(StructuralEnvironments(untouched=(0, 2, 4)), rotation((0, 2, 4))),
+    _row(StructuralEnvironments(silent=(2,)), SINGULAR),
+    _row(StructuralEnvironments(null_directions=1), SINGULAR),
+    _row(StructuralEnvironments(gaps=(0.6, 0.3)), None, condition="model"),
     _row(
         StructuralEnvironments(correlation=0.5),
-        "gaps=(0.6,), correlation=0.5",
         hidden((1, 3)),
         condition="model",
     ),
     _row(
         StructuralEnvironments(gaps=(0.6, 0.3), correlation=0.5),
-        "gaps=(0.6, 0.3), correlation=0.5",
         correlated((1, 3)),
         condition="model",
     ),
-    _row(StructuralEnvironments(samples=5000), "gaps=(0.6,), samples=5000", None, "samples"),
+    _row(StructuralEnvironments(samples=5000), None, "samples"),
     # The bound is 0.61 here, three times the gap and the margin.
     _row(
         StructuralEnvironments(gaps=(0.2,), samples=400),
-        "gaps=(0.2,), samples=400",
         UNDECIDED,
         condition="samples",
     ),

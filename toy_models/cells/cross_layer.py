@@ -9,10 +9,9 @@ import numpy as np
 
 from identifiability.disjoint_paths import most_disjoint_paths
 from identifiability.recovery.cross_layer import CrossLayerRecovery
-from toy_models.cells.kernels import measure_kernel
-from toy_models.cells.least_squares import kernel_lost
+from toy_models.cells.planted_vectors import failed_and, kernel_lost, measure_kernel
 from toy_models.layered import Layered, LayeredStack, SteeredLayers
-from toy_models.matrix import Measurement, Outcome, Row
+from toy_models.matrix import Measurement, Row, row
 from toy_models.sparse_layers import SparseLayers
 
 
@@ -31,29 +30,22 @@ def _equations(instance: Layered) -> int:
     return sum(len(read) for read in instance.reads if read is not None)
 
 
-def _row(model: Any, dials: str, condition: str, *, hidden: int, paths: int, lost: int = 0) -> Row:
-    """The class, the disjoint paths and the part lost to all later layers, by theory."""
-    outcome = Outcome(True)
+def _row(model: Any, condition: str, *, hidden: int, paths: int, lost: int = 0) -> Row:
+    """The class; and what the method is to say of it: disjoint paths, what later layers lose."""
+    failure = None
     if hidden:
-        words = f"{lost} lost to all later layers; {paths} disjoint paths"
-        outcome = Outcome(False, f"{kernel_lost(hidden, model.width)}; {words}")
-    return Row(
-        method="cross_layer",
-        model=f"{type(model).__name__}({dials})",
-        condition=condition,
-        holds=outcome.recovers,
-        predicted=outcome,
-        measure=partial(measure, model),
-    )
+        found = kernel_lost(hidden, model.width)
+        said = f"{found}; {lost} lost to all later layers; {paths} disjoint paths"
+        failure = failed_and(found, said)
+    return row("cross_layer", model, condition, failure, partial(measure, model))
 
 
 def _stack_row(condition: str, *, lost: int = 0, **values: Any) -> Row:
     """Dense entries (or the identity): as many disjoint paths as rows, up to d."""
     model = LayeredStack(**values)
     rows = model.outputs * (model.layers + 1 - model.first_read)
-    dials = ", ".join(f"{name}={value!r}" for name, value in values.items())
     paths = min(model.width, rows)
-    return _row(model, dials, condition, hidden=model.lost, paths=paths, lost=lost)
+    return _row(model, condition, hidden=model.lost, paths=paths, lost=lost)
 
 
 def _observability_rows() -> list[Row]:
@@ -107,10 +99,7 @@ def _consistency_rows() -> list[Row]:
     """The paths count rows as if they were independent; transported vectors repeat one read."""
     condition = "the layers are steered with the same v, not with transported ones"
     models = SteeredLayers(vectors="same"), SteeredLayers(), SteeredLayers(layers=8)
-    return [
-        _row(m, f"vectors={m.vectors!r}, layers={m.layers}", condition, hidden=m.lost, paths=8)
-        for m in models
-    ]
+    return [_row(model, condition, hidden=model.lost, paths=8) for model in models]
 
 
 def _sparse_row(**values: Any) -> Row:
@@ -120,9 +109,8 @@ def _sparse_row(**values: Any) -> Row:
     paths = most_disjoint_paths(maps, reads)
     whole = np.vstack([reads[-1], np.eye(model.width, dtype=bool)])
     lost = model.width - most_disjoint_paths(maps, [*reads[:-1], whole])
-    dials = ", ".join(f"{name}={value!r}" for name, value in values.items())
     condition = "every coordinate has a path of its own to a read"
-    return _row(model, dials, condition, hidden=model.width - paths, paths=paths, lost=lost)
+    return _row(model, condition, hidden=model.width - paths, paths=paths, lost=lost)
 
 
 def _sparse_rows() -> list[Row]:

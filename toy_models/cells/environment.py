@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from math import ceil
 
 import numpy as np
 
 from identifiability.recovery.environments import EnvironmentRecovery
-from toy_models.cells.kernels import measure_kernel
-from toy_models.cells.least_squares import RECOVERED, kernel_lost
+from toy_models.cells.planted_vectors import (
+    RECOVERED,
+    WRONG,
+    failed_and,
+    kernel_lost,
+    measure_kernel,
+    undecided_and,
+)
 from toy_models.environment_readouts import EnvironmentReadouts, SeenInEnvironments
-from toy_models.matrix import Measurement, Outcome, Row
+from toy_models.matrix import Measurement, Outcome, Row, row
+
+# The estimate of a contradictory stack answers to the responses as they are, not to v.
+SUITED = f"{WRONG}, and suits the responses better than v does"
+REST = "without it v comes back"
 
 
 def measure(model: EnvironmentReadouts, seed: int, *, stated: bool = True) -> Measurement:
@@ -29,50 +40,47 @@ def measure(model: EnvironmentReadouts, seed: int, *, stated: bool = True) -> Me
     # What is not stated cannot be allowed for: the method then promises the noiseless accuracy.
     error = float(np.linalg.norm(instance.noise) / smallest) if stated else 0.0
     found = measure_kernel(fit, instance.kernel, equations=len(stack), seed=seed, error=error)
-    if model.odd is None or found.outcome.recovers:
+    prediction = fit(instance.vector).prediction_
+    if found.outcome.recovers or prediction.recovers is not None:
         return found
-    return _with_suspects_left_out(found, instance, fit(instance.vector))
+    mode = str(found.outcome.failure_mode)
+    misfits = [
+        float(np.linalg.norm(np.concatenate(instance.responses()) - stack @ vector))
+        for vector in (fit(instance.vector).vector_, instance.vector)
+    ]
+    if misfits[0] < misfits[1]:
+        mode = mode.replace(WRONG, SUITED)
+    suspects = prediction.affected[0] if prediction.affected else ()
+    if len(suspects) == 1 and _comes_back_without(instance, suspects[0]):
+        mode = f"{mode}; {REST}"
+    return replace(found, outcome=Outcome(False, mode))
 
 
-def _with_suspects_left_out(
-    found: Measurement, instance: SeenInEnvironments, fitted: EnvironmentRecovery
-) -> Measurement:
-    """A single environment named as the one that disagrees must be it: the rest gives v back."""
-    suspects = fitted.prediction_.affected[0] if fitted.prediction_.affected else ()
-    if len(suspects) != 1:
-        return found
-    kept = [e for e in range(len(instance.jacobians)) if e not in suspects]
+def _comes_back_without(instance: SeenInEnvironments, left_out: int) -> bool:
+    """An environment named as the one that disagrees must be it: the rest gives v back."""
+    kept = [e for e in range(len(instance.jacobians)) if e != left_out]
     rest = EnvironmentRecovery(affine=True).fit(
         instance.jacobians[kept], instance.responses()[kept]
     )
     error = np.linalg.norm(rest.vector_ - instance.vector) / np.linalg.norm(instance.vector)
-    if error <= RECOVERED:
-        return found
-    mode = f"{found.outcome.failure_mode}, but without it v does not come back"
-    return Measurement(**{**vars(found), "outcome": Outcome(False, mode)})
+    return bool(error <= RECOVERED)
 
 
 def _row(
     model: EnvironmentReadouts,
-    dials: str,
     condition: str,
     *,
     undecided: str | None = None,
     stated: bool = True,
 ) -> Row:
     """A row with the outcome that the dials imply, or one that a contradiction leaves undecided."""
-    remark = "" if stated else "; noise not stated"
-    outcome = Outcome(True) if model.lost == 0 else Outcome(False, _failure(model))
+    remark = "" if stated else "noise not stated"
+    failure = None if model.lost == 0 else _failure(model)
     if undecided is not None:
-        outcome = Outcome(False, f"undecided: {undecided}")
-    return Row(
-        method="environment",
-        model=f"EnvironmentReadouts({dials}){remark}",
-        condition=condition,
-        holds=outcome.recovers,
-        predicted=outcome,
-        measure=partial(measure, model, stated=stated),
-    )
+        failure = undecided_and(f"undecided: {undecided}", SUITED)
+        failure += f"; {REST}" if undecided.startswith("responses") else ""
+    measured = partial(measure, model, stated=stated)
+    return row("environment", model, condition, failure, measured, remark)
 
 
 def _failure(model: EnvironmentReadouts) -> str:
@@ -81,7 +89,7 @@ def _failure(model: EnvironmentReadouts) -> str:
     shared = f", {excess} of them shared beyond what ranks enforce" if excess else ""
     more = ceil(model.lost / model.rank)
     lost = kernel_lost(model.lost, model.width)
-    return f"{lost}{shared}; at least {more} more of rank {model.rank} needed"
+    return failed_and(lost, f"{lost}{shared}; at least {more} more of rank {model.rank} needed")
 
 
 def _count_rows() -> list[Row]:
@@ -91,7 +99,6 @@ def _count_rows() -> list[Row]:
     return [
         _row(
             EnvironmentReadouts(rank=rank, environments=count),
-            f"rank={rank}, environments={count}",
             condition,
         )
         for rank, count in counts
@@ -104,7 +111,7 @@ def _shared_rows() -> list[Row]:
     for count in (4, 8):
         for shared in (0, 1):
             model = EnvironmentReadouts(environments=count, shared=shared)
-            rows.append(_row(model, f"environments={count}, shared={shared}", condition))
+            rows.append(_row(model, condition))
     return rows
 
 
@@ -113,33 +120,33 @@ def _repeat_rows() -> list[Row]:
     repeated = EnvironmentReadouts(environments=4, repeats=1)
     enough = EnvironmentReadouts(environments=5, repeats=1)
     return [
-        _row(repeated, "environments=4, repeats=1", condition),
-        _row(enough, "environments=5, repeats=1", condition),
+        _row(repeated, condition),
+        _row(enough, condition),
     ]
 
 
 def _same_vector_rows() -> list[Row]:
     condition = "the same v in every environment"
-    rows = [_row(EnvironmentReadouts(environments=6), "environments=6", condition)]
+    rows = [_row(EnvironmentReadouts(environments=6), condition)]
     for odd in (0, 3):
         named = f"responses[{odd}] disagrees with the others"
         model = EnvironmentReadouts(environments=6, odd=odd)
-        rows.append(_row(model, f"environments=6, odd={odd}", condition, undecided=named))
+        rows.append(_row(model, condition, undecided=named))
     # Any four of five leave as many equations as unknowns: which one is odd cannot be told.
     named = "one of responses[0, 1, 2, 3, 4] disagrees with the others"
     model = EnvironmentReadouts(environments=5, odd=1)
-    rows.append(_row(model, "environments=5, odd=1", condition, undecided=named))
+    rows.append(_row(model, condition, undecided=named))
     return rows
 
 
 def _noise_rows() -> list[Row]:
     """As far as the noise's norm over the last singular value allows."""
     condition = "the norm of the noise of the responses is stated"
-    model, dials = EnvironmentReadouts(environments=6, noise=1e-4), "environments=6, noise=1e-4"
+    model = EnvironmentReadouts(environments=6, noise=1e-4)
     silent = "no common vector, whichever response is left out"
     return [
-        _row(model, dials, condition),
-        _row(model, dials, condition, undecided=silent, stated=False),
+        _row(model, condition),
+        _row(model, condition, undecided=silent, stated=False),
     ]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from identifiability.recovery.invariant import InvariantRecovery
 from identifiability.statistics import cluster_bootstrap
-from toy_models.matrix import Measurement, Outcome, Row
+from toy_models.matrix import Measurement, Outcome, Row, row
 from toy_models.traits import TraitEnvironments, TraitVectors
 
 INSTANCES = 12
@@ -152,32 +152,20 @@ def up_to_span(rank: int, width: int = 8) -> str:
 
 def _row(
     model: TraitEnvironments,
-    dials: str,
     failure: str | None,
     condition: str,
     *,
     orthogonal: bool = True,
     remark: str = "",
 ) -> Row:
-    return Row(
-        method="invariant",
-        model=f"TraitEnvironments({dials}){remark}",
-        condition=condition,
-        holds=failure is None,
-        predicted=Outcome(failure is None, failure),
-        measure=partial(measure, model, orthogonal),
-    )
+    measured = partial(measure, model, orthogonal)
+    return row("invariant", model, condition, failure, measured, remark)
 
 
-def _average_row(model: TraitEnvironments, dials: str, failure: str | None) -> Row:
-    return Row(
-        method="invariant",
-        model=f"TraitEnvironments({dials}); by the average",
-        condition="baseline: the amounts balance, S a-bar = 0",
-        holds=failure is None,
-        predicted=Outcome(failure is None, failure),
-        measure=partial(measure_average, model),
-    )
+def _average_row(model: TraitEnvironments, failure: str | None) -> Row:
+    condition = "baseline: the amounts balance, S a-bar = 0"
+    measured = partial(measure_average, model)
+    return row("invariant", model, condition, failure, measured, "by the average")
 
 
 _ENOUGH = "environments vary all of col(S), with one more to confirm it"
@@ -187,70 +175,61 @@ _NOISE = "differences stand above the errors of the vectors"
 _UNCONFIRMED = "undecided: spanning environments"
 
 ROWS = (
-    _row(TraitEnvironments(rank=1, environments=3), "rank=1, environments=3", None, _ENOUGH),
+    _row(TraitEnvironments(rank=1, environments=3), None, _ENOUGH),
     _row(
         # The difference spans S already; two environments cannot know.
         TraitEnvironments(rank=1, environments=2),
-        "rank=1, environments=2",
         mode("right", _UNCONFIRMED),
         _ENOUGH,
     ),
-    _row(TraitEnvironments(rank=2, environments=4), "rank=2, environments=4", None, _ENOUGH),
+    _row(TraitEnvironments(rank=2, environments=4), None, _ENOUGH),
     _row(
         TraitEnvironments(rank=2, environments=3),
-        "rank=2, environments=3",
         mode("right", _UNCONFIRMED),
         _ENOUGH,
     ),
     _row(
         TraitEnvironments(rank=2, environments=2),
-        "rank=2, environments=2",
         mode("off within col(S)", _UNCONFIRMED),
         _ENOUGH,
     ),
     _row(
         # What never varies cannot be seen by any number of environments.
         TraitEnvironments(rank=2, environments=6, constant=1),
-        "rank=2, environments=6, constant=1",
         mode("off within col(S)", "recovers"),
         _ENOUGH,
     ),
-    _row(TraitEnvironments(rank=2), "rank=2, orthogonal=True", None, _ORTHOGONAL),
+    _row(TraitEnvironments(rank=2), None, _ORTHOGONAL),
     _row(
         TraitEnvironments(rank=2),
-        "rank=2, orthogonal=True",
         mode("right", up_to_span(2)),
         _ORTHOGONAL,
         orthogonal=False,
-        remark="; orthogonality not assumed",
+        remark="orthogonality not assumed",
     ),
     _row(
         TraitEnvironments(rank=1, orthogonal=False),
-        "rank=1, orthogonal=False",
         mode("off within col(S)", up_to_span(1)),
         _ORTHOGONAL,
         orthogonal=False,
-        remark="; orthogonality not assumed",
+        remark="orthogonality not assumed",
     ),
     _row(
         TraitEnvironments(rank=2, orthogonal=False),
-        "rank=2, orthogonal=False",
         mode("off within col(S)", up_to_span(2)),
         _ORTHOGONAL,
         orthogonal=False,
-        remark="; orthogonality not assumed",
+        remark="orthogonality not assumed",
     ),
     _row(
         TraitEnvironments(rank=2, orthogonal=False),
-        "rank=2, orthogonal=False",
         mode("off within col(S)", "recovers"),
         _ORTHOGONAL,
-        remark="; orthogonality wrongly assumed",
+        remark="orthogonality wrongly assumed",
     ),
-    _row(TraitEnvironments(environments=6), "rank=2, environments=6, drift=0", None, _SAME),
+    _row(TraitEnvironments(environments=6), None, _SAME),
     _row(
         TraitEnvironments(environments=6, drift=0.5),
-        "rank=2, environments=6, drift=0.5",
         mode("off along the drift", "recovers"),
         _SAME,
     ),
@@ -258,16 +237,14 @@ ROWS = (
     # hundredth of that, or six tenths.
     _row(
         TraitEnvironments(environments=6, noise=0.01),
-        "rank=2, environments=6, noise=0.01",
         None,
         _NOISE,
     ),
     _row(
         TraitEnvironments(environments=6, noise=0.6),
-        "rank=2, environments=6, noise=0.6",
         _NO_GAP,
         _NOISE,
     ),
-    _average_row(TraitEnvironments(balanced=True), "rank=2, balanced=True", None),
-    _average_row(TraitEnvironments(), "rank=2, balanced=False", off_by("S a-bar")),
+    _average_row(TraitEnvironments(balanced=True), None),
+    _average_row(TraitEnvironments(), off_by("S a-bar")),
 )

@@ -10,13 +10,13 @@ Score: |cosine| of the code found and the planted one, in the scale of the colum
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from identifiability.recovery.sparse import SparseRecovery
-from toy_models.matrix import Measurement, Outcome, Row
+from toy_models.matrix import Measurement, Outcome, Row, row
 from toy_models.superposition import Superposed, Superposition
 
 # Relative error of the code. Refitted on the right support it is right to rounding times the
@@ -90,6 +90,10 @@ def _outcome(
     vector_error = np.linalg.norm(recovery.vector_ - instance.vector)
     same_vector = bool(vector_error <= RECOVERED * np.linalg.norm(instance.vector))
     if said.recovers is None:
+        missed = np.linalg.norm(instance.jacobian @ recovery.vector_ - instance.response)
+        allowed = recovery.report_.tolerance + RECOVERED * np.linalg.norm(instance.response)
+        if missed > allowed:
+            return Outcome(False, "undecided, and the vector found explains nothing")
         return Outcome(False, UNDECIDED if verdict == "undetermined" else "undecided, yet claimed")
     if error <= bound:
         claimed = said.recovers and verdict == "globally_identifiable"
@@ -133,19 +137,11 @@ def _row(
     limit: int = 20_000,
 ) -> Row:
     """A row that recovers, or fails as said."""
-    dials = {f.name: getattr(model, f.name) for f in fields(model)}
-    turned = [f"{f.name}={dials[f.name]!r}" for f in fields(model) if dials[f.name] != f.default]
-    name = f"Superposition({', '.join(turned)}); method={method!r}"
-    name += "" if normalise else ", normalise=False"
-    name += "" if noise_known else ", noise not stated"
-    return Row(
-        method="sparse",
-        model=name,
-        condition=condition,
-        holds=failure is None,
-        predicted=Outcome(failure is None, failure),
-        measure=partial(measure, model, method, normalise, noise_known, limit),
-    )
+    remark = f"method={method!r}"
+    remark += "" if normalise else ", normalise=False"
+    remark += "" if noise_known else ", noise not stated"
+    measured = partial(measure, model, method, normalise, noise_known, limit)
+    return row("sparse", model, condition, failure, measured, remark)
 
 
 # mu = 1/4: below the coherence bound for k = 2, and K > d > M.

@@ -13,7 +13,7 @@ import numpy as np
 
 from identifiability.recovery import LeastSquaresRecovery
 from identifiability.recovery.environments import EnvironmentRecovery
-from toy_models.cells.least_squares import RECOVERED
+from toy_models.cells.planted_vectors import RECOVERED
 from toy_models.diagram import Axis, Check, Curve, Diagram, Drawing, Found, Point, Role
 from toy_models.environment_readouts import EnvironmentReadouts
 
@@ -90,9 +90,7 @@ def draw(trials: list[tuple[Point, Found]]) -> Drawing:
                 [found[key] for point, found in generic if point[:2] == (width, rank)]
                 for width in widths
             ]
-            middle = [float(np.median(group)) for group in groups]
-            low, high = [float(min(g)) for g in groups], [float(max(g)) for g in groups]
-            curves.append(Curve(f"{words}, r = {rank}", role, widths, middle, low, high))
+            curves.append(Curve.of_groups(f"{words}, r = {rank}", role, widths, groups))
         theory = [ceil(width / rank) for width in widths]
         curves.append(Curve("theory: d/r, rounded up", "theory", widths, theory))
     excess = [found["needed"] - ceil(point[0] / point[1]) for point, found in generic]

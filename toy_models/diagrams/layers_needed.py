@@ -8,6 +8,7 @@ first: least squares on the last layer's read alone.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from identifiability.recovery import LeastSquaresRecovery
 from identifiability.recovery.cross_layer import CrossLayerRecovery
 from identifiability.recovery.linear import LinearRecovery
-from toy_models.cells.least_squares import LOST
+from toy_models.cells.planted_vectors import LOST
 from toy_models.diagram import Axis, Check, Curve, Diagram, Drawing, Found, Point, Role
 from toy_models.layered import Layered, LayeredStack
 
@@ -60,12 +61,21 @@ def measure(point: Point, seed: int) -> Found:
             claimed == {back} and {f.prediction_.recovers for f in ours} == {back == _WIDTH}
         ),
         "last": _back(last, vectors),
-        "grows": float(max(np.diff(ours[0].dimension_path_))),
+        "grows": _growth(instance, vectors[0], ours[0].kernel_.shape[1]),
     }
 
 
 def _fitted(instance: Layered, vector: np.ndarray) -> CrossLayerRecovery:
     return CrossLayerRecovery().fit(instance.transports, instance.reads, instance.responses(vector))
+
+
+def _growth(instance: Layered, vector: np.ndarray, hidden: int) -> int:
+    """Dimensions by which the class exceeds that of one layer fewer, fitted by itself."""
+    maps, reads = instance.transports[:-1], instance.reads[:-1]
+    if not maps:  # a single layer is no case for this method: it hides all but its reads
+        return hidden - (_WIDTH - len(np.asarray(reads[0])))
+    fewer = CrossLayerRecovery().fit(maps, reads, instance.responses(vector)[:-1])
+    return hidden - fewer.kernel_.shape[1]
 
 
 def _last_block(instance: Layered) -> np.ndarray:
@@ -99,9 +109,7 @@ def draw(trials: list[tuple[Point, Found]]) -> Drawing:
             groups = [
                 [f[key] for p, f in trials if p[:3] == kind and p[3] == count] for count in read
             ]
-            middle = [float(np.median(group)) for group in groups]
-            low, high = [float(min(g)) for g in groups], [float(max(g)) for g in groups]
-            curves.append(Curve(label, role, read, middle, low, high))
+            curves.append(Curve.of_groups(label, role, read, groups))
         theory = [_theory(outputs, hidden, maps, count) for count in read]
         curves.append(Curve("theory", "theory", read, theory))
     return Drawing(
@@ -140,13 +148,14 @@ def _checks(trials: list[tuple[Point, Found]]) -> list[Check]:
         Check(
             "the class grew with a further layer (dimensions)",
             max(found["grows"] for _, found in trials),
-            -_WIDTH,
+            -math.inf,
             0,
         ),
+        # More than its m rows no read can show: the other side could not fail.
         Check(
-            "dimensions by the last read alone, beyond its m rows",
-            max(found["last"] - point[0] for point, found in trials),
-            0,
+            "rows of the last read that add no dimension, read alone",
+            max(point[0] - found["last"] for point, found in trials),
+            -math.inf,
             0,
         ),
     ]

@@ -25,7 +25,9 @@ from typing import Literal
 
 import numpy as np
 
-from identifiability.sparse_codes import basis_pursuit, matching_pursuit
+from identifiability.recovery.sparse import SparseRecovery
+from identifiability.recovery.sparse_report import estimate
+from identifiability.sparse_codes import matching_pursuit
 from identifiability.sparsity import coherence, unit_columns
 from toy_models.diagram import Axis, Check, Curve, Diagram, Drawing, Found, Panel, Point
 
@@ -106,7 +108,7 @@ def measure(point: Point, seed: int) -> Found:
     response = columns @ code
     mu = coherence(columns)
     below = mu < _COHERENT and sparsity < (1 + 1 / mu) / 2
-    found = {"l1": _right(basis_pursuit(columns, response)[0], code), "below": float(below)}
+    found = {"l1": _right(_ours(columns, response, sparsity), code), "below": float(below)}
     if features != _FEATURES:
         return found
     lasso = Lasso(alpha=_ALPHA / rows, fit_intercept=False)
@@ -118,6 +120,13 @@ def measure(point: Point, seed: int) -> Found:
     found["lasso"] = _right(lasso.coef_, code)
     found["omp"] = _right(matching_pursuit(columns, response, sparsity)[0], code)
     return found
+
+
+def _ours(columns: np.ndarray, response: np.ndarray, sparsity: int) -> np.ndarray:
+    """SparseRecovery's estimate, without the checks that go before it."""
+    recovery = SparseRecovery(sparsity=sparsity)
+    problem = recovery.problem(columns, response, np.eye(columns.shape[1]))
+    return estimate(problem)[0] / problem.scale
 
 
 def _right(found: np.ndarray, code: np.ndarray) -> float:

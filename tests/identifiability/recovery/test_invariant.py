@@ -64,6 +64,7 @@ def test_the_class_is_the_component_plus_what_varies():
     assert report.verdict == "non_identifiable"
     assert report.class_dimension == 2
     np.testing.assert_array_equal(fitted.kernel_, fitted.spurious_)
+    np.testing.assert_array_equal(fitted.gauge_.directions, fitted.kernel_)
     np.testing.assert_allclose(report.identified_functionals @ fitted.spurious_, 0, atol=1e-12)
     apart = report.witness.vector - fitted.component_
     projected = fitted.spurious_ @ (fitted.spurious_.T @ apart)
@@ -81,6 +82,10 @@ def test_assumed_orthogonal_the_class_is_one_vector():
     assert fitted.kernel_.shape == (8, 0)
     assert fitted.report_.witness is None
     assert "orthogonal" in fitted.report_.certificate.statement
+    assert "under the assumption that" in fitted.report_.certificate.statement
+    assert _named(fitted)["orthogonal"].assumed
+    assert _named(fitted)["orthogonal"].holds is None
+    assert fitted.gauge_.dimension == 0
 
 
 def test_balanced_vectors_still_have_a_witness():
@@ -102,18 +107,44 @@ def test_one_environment_more_than_needed_confirms_the_span(environments, holds,
 
 
 def test_a_single_environment_that_differs_confirms_nothing():
-    """Five agree and one differs: the rank hinges on that one."""
+    """Five agree and one differs: two pieces of evidence, and the rank hinges on both."""
     vectors = np.ones((6, 3))
     vectors[4, 0] = 2.0
-    assert _named(InvariantRecovery().fit(vectors))["spanning environments"].statistic == 1
+    assert _named(InvariantRecovery().fit(vectors))["spanning environments"].statistic == 2
 
 
-def test_vectors_that_agree_are_the_common_part():
-    for count in (2, 4):
-        fitted = InvariantRecovery().fit(np.tile([1.0, 2.0, 2.0], (count, 1)))
-        np.testing.assert_allclose(fitted.component_, [1.0, 2.0, 2.0])
+@pytest.mark.parametrize("orthogonal", [False, True])
+@pytest.mark.parametrize("vector", [[1.0, 2.0, 2.0], [0.0, 0.0, 0.0]])
+def test_vectors_that_agree_show_no_class(vector, orthogonal):
+    for count in (2, 5):
+        fitted = InvariantRecovery(orthogonal=orthogonal).fit(np.tile(vector, (count, 1)))
+        condition = _named(fitted)["spanning environments"]
+        assert condition.holds is None
+        assert condition.reason == "nothing varied, so nothing was tested"
+        assert fitted.prediction_.recovers is None
+        np.testing.assert_allclose(fitted.component_, vector)
         assert fitted.spurious_.shape == (3, 0)
-        assert fitted.report_.verdict == "globally_identifiable"
+        assert fitted.report_.verdict == "undetermined"
+
+
+def test_copies_are_no_evidence():
+    """Each vector twice, or as good as twice: leaving one out leaves its copy."""
+    trait, first, second = np.eye(3)
+    pair = np.array([trait + first, trait - first + second])
+    near = np.vstack([pair, pair + 0.01 * np.eye(3)[:2]])
+    for vectors, error in ((np.repeat(pair, 2, axis=0), 0.0), (near, 0.01)):
+        fitted = InvariantRecovery(orthogonal=True, vector_error=error).fit(vectors)
+        assert _named(fitted)["spanning environments"].statistic == 2
+        assert fitted.prediction_.recovers is None
+        assert fitted.report_.verdict == "undetermined"
+
+
+@pytest.mark.parametrize("error", [1.0, 3.0, 5.0])
+def test_a_larger_stated_error_decides_no_more(error):
+    vectors = np.vstack([3 * np.eye(3), np.ones(3)])
+    fitted = InvariantRecovery(orthogonal=True, vector_error=error).fit(vectors)
+    assert fitted.prediction_.failure_mode == "undecided: gap"
+    assert fitted.report_.verdict == "undetermined"
 
 
 def test_nothing_invariant():
@@ -200,11 +231,16 @@ def test_stability_needs_two_environments_in_each_half():
         ({"vector_error": -1.0}, "vector_error must be a finite norm >= 0"),
         ({"vector_error": np.inf}, "vector_error must be a finite norm >= 0"),
         ({"accuracy": 1.0}, r"accuracy must lie in \(0, 1\)"),
+        ({"accuracy": "a"}, "accuracy must be a number, got 'a'"),
+        ({"vector_error": None}, "vector_error must be a number, got None"),
+        ({"orthogonal": 2}, "orthogonal must be True or False, got 2"),
     ],
 )
 def test_parameters_out_of_range_are_refused_by_fit(parameters, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         InvariantRecovery(**parameters).fit(np.eye(2))
+    with pytest.raises(InvalidInput, match=sentence):
+        InvariantRecovery(**parameters).stability(np.eye(4))
 
 
 def test_one_dimension_and_integers():

@@ -4,10 +4,14 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
+from identifiability import null_space_property
 from identifiability.errors import InvalidInput
 from identifiability.recovery.sparse import SparseRecovery
 from identifiability.sparse_codes import (
@@ -140,7 +144,7 @@ def test_too_large_to_search_is_undetermined_and_says_which_conditions():
 
 def test_a_response_off_the_column_space_decides_nothing():
     fitted = SparseRecovery(affine=True).fit([[1.0, 0], [0, 1], [0, 0]], [1.0, 0.0, 1e-3])
-    assert fitted.prediction_.failure_mode == "inconsistent response"
+    assert fitted.prediction_.failure_mode == "no k-sparse code explains the response"
     assert fitted.report_.verdict == "undetermined"
     np.testing.assert_allclose(fitted.vector_, [1.0, 0.0], atol=1e-6)
     stated = SparseRecovery(response_error=2e-3).fit(np.eye(3)[:, :2], [1.0, 0.0, 1e-3])
@@ -259,6 +263,14 @@ TWO = np.array([[1.0, 0.0], [0.0, 1.0]])
         ({"method": "lasso"}, TWO, [1, 1], "method must be 'l1' or 'omp', got 'lasso'"),
         ({"response_error": -1.0}, TWO, [1, 1], "response_error must be a finite norm"),
         ({"response_error": np.nan}, TWO, [1, 1], "response_error must be a finite norm"),
+        ({"response_error": "a"}, TWO, [1, 1], "response_error must be a finite norm"),
+        ({"response_error": None}, TWO, [1, 1], "response_error must be a finite norm"),
+        ({"search_limit": None}, TWO, [1, 1], "search_limit must be a count"),
+        ({"search_limit": 1.5}, TWO, [1, 1], "search_limit must be a count"),
+        ({"affine": "yes"}, TWO, [1, 1], "affine must be True or False, got 'yes'"),
+        ({"normalise": None}, TWO, [1, 1], "normalise must be True or False, got None"),
+        ({"dictionary": csr_array(np.eye(2))}, TWO, [1, 1], "dictionary must be dense"),
+        ({}, csr_array(np.eye(2)), [1, 1], "jacobian must be dense"),
         ({"search_limit": -1}, TWO, [1, 1], "search_limit must be a count"),
         ({}, TWO, [1.0], "one entry for each row of the jacobian, got 1 for 2"),
         ({}, TWO, [1.0, np.inf], "response must be finite"),
@@ -281,6 +293,165 @@ def test_one_dimension_integers_and_a_zero_response():
         silent = SparseRecovery(method=method, affine=True).fit(TWO, [0, 0])
         assert not silent.vector_.any()
         assert silent.report_.verdict == "globally_identifiable"
+
+
+SYSTEMS = {
+    "recovers": lambda: _system(1),
+    "missed by a method": lambda: _system(3, 4, 8, 12),
+    "two explanations": lambda: (
+        np.array([[2.0, 7, 4, 5], [3, 8, 1, 10], [12, 9, -6, 27]]),
+        np.diag([1.0, 2, 1, 3]),  # of unequal l1 norms: rounding has no tie to break
+        np.array([1.0, 0.5, 0, 0]),
+    ),
+    "an atom in the kernel": lambda: (np.eye(4)[:3], np.eye(4), np.array([1.0, 0, 0, 0])),
+}
+
+
+@pytest.mark.parametrize("error", [0.0, 1e-2])
+@pytest.mark.parametrize("normalise", [True, False])
+@pytest.mark.parametrize("method", ["l1", "omp"])
+@pytest.mark.parametrize("system", SYSTEMS)
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(exponents=st.tuples(*[st.integers(-12, 9)] * 3))
+@example(exponents=(-12, 0, 0))
+@example(exponents=(0, -12, 0))
+@example(exponents=(0, 0, -12))
+@example(exponents=(9, 9, 9))
+def test_no_answer_depends_on_the_units(system, method, normalise, error, exponents):
+    """The solvers' tolerances are absolute; responses of 1e-8 once came back as the zero code."""
+    jacobian, dictionary, code = SYSTEMS[system]()
+    response = jacobian @ dictionary @ code
+    error *= np.linalg.norm(response)
+    response = response + error * np.eye(len(response))[0] / 2
+    of_jacobian, of_atoms, of_response = 10.0 ** np.array(exponents)
+
+    def fitted(j, d, r):
+        recovery = SparseRecovery(
+            dictionary=d * dictionary,
+            sparsity=2,
+            method=method,
+            normalise=normalise,
+            response_error=r * error,
+            affine=True,
+        )
+        return recovery.fit(j * jacobian, r * response)
+
+    base, scaled = fitted(1, 1, 1), fitted(of_jacobian, of_atoms, of_response)
+    unit = of_response / of_jacobian / of_atoms
+    size = float(np.linalg.norm(base.codes_))
+    np.testing.assert_allclose(scaled.codes_ / unit, base.codes_, rtol=0, atol=1e-6 * size)
+    assert scaled.prediction_ == base.prediction_
+    assert scaled.prediction_for_every_code_ == base.prediction_for_every_code_
+    assert scaled.report_.verdict == base.report_.verdict
+    assert [c.holds for c in scaled.report_.conditions] == [
+        c.holds for c in base.report_.conditions
+    ]
+    if scaled.prediction_.recovers and error == 0:
+        np.testing.assert_allclose(scaled.codes_ / unit, code, rtol=0, atol=1e-6 * size)
+
+
+def test_the_systems_above_have_different_outcomes():
+    seen = {
+        (system, method): SparseRecovery(dictionary=d, sparsity=2, method=method, affine=True)
+        .fit(j, j @ d @ z)
+        .prediction_.recovers
+        for system, make in SYSTEMS.items()
+        for method in ("l1", "omp")
+        for j, d, z in [make()]
+    }
+    assert seen["recovers", "l1"] is True
+    assert seen["missed by a method", "l1"] is False
+    assert seen["two explanations", "l1"] is False
+    assert seen["an atom in the kernel", "omp"] is False
+
+
+@pytest.mark.parametrize("method", ["l1", "omp"])
+@pytest.mark.parametrize("jacobian", [[[2.0]], [[1.0], [2.0], [3.0]]])
+def test_a_single_atom(jacobian, method):
+    fitted = SparseRecovery(method=method, affine=True).fit(jacobian, 3 * np.ravel(jacobian))
+    np.testing.assert_allclose(fitted.codes_, [3.0])
+    assert fitted.report_.verdict == "globally_identifiable"
+    assert "no two columns overlap" in _named(fitted)["coherence"].statement
+
+
+@pytest.mark.parametrize("method", ["l1", "omp"])
+@pytest.mark.parametrize("sparsity", [1, 2])
+def test_names_of_conditions_are_unique(sparsity, method):
+    fitted = SparseRecovery(sparsity=sparsity, method=method).fit(*_system(0)[:1], np.ones(6))
+    names = [c.name for c in fitted.report_.conditions]
+    assert len(set(names)) == len(names)
+    assert fitted.report_.condition("spark(JD) > 2k").threshold == 2 * sparsity
+
+
+def test_a_result_that_contradicts_the_prediction_leaves_no_verdict(monkeypatch):
+    """Whatever makes a solver stop too early, its zero code is not called identified."""
+    monkeypatch.setattr(
+        "identifiability.recovery.sparse_report.basis_pursuit",
+        lambda columns, response: (np.zeros(columns.shape[1]), ""),
+    )
+    fitted = SparseRecovery(affine=True).fit(np.eye(3), [0.0, 2.0, 0.0])
+    assert fitted.prediction_.recovers
+    assert fitted.report_.verdict == "undetermined"
+    assert fitted.report_.class_dimension is None
+    assert "predicted to explain the response, and does not" in str(fitted.report_.certificate)
+
+
+@pytest.mark.parametrize(
+    ("jacobian", "response", "error"),
+    [
+        # Nearly collinear columns: (10, 10, 0) was planted, (10.9, 9.1, 0) is found.
+        ([[1, 1, 0], [0, 1e-3, 0], [0, 0, 1]], [20, 9.1e-3, 0], 1e-3),
+        # The second atom is below the noise: any third one serves as well.
+        (np.eye(6), [1, 9e-4, 0, 0, 0, 0], 3e-3),
+        (np.eye(6), [1, 0, 0, 0, 0, 0], 3e-3),
+    ],
+)
+@pytest.mark.parametrize("method", ["l1", "omp"])
+def test_with_noise_nothing_undecided_is_called_identified(jacobian, response, error, method):
+    recovery = SparseRecovery(sparsity=2, response_error=error, affine=True, method=method)
+    fitted = recovery.fit(jacobian, response)
+    assert fitted.prediction_.recovers is None
+    assert fitted.report_.verdict in ("undetermined", "epsilon_non_identifiable")
+
+
+def test_an_atom_below_the_noise_is_one_of_several():
+    fitted = SparseRecovery(sparsity=2, response_error=3e-3, affine=True)
+    fitted.fit(np.eye(6), [1, 9e-4, 0, 0, 0, 0])
+    assert fitted.report_.verdict == "epsilon_non_identifiable"
+    assert {(0, 1), (0,)} == set(fitted.prediction_.affected)
+
+
+def test_fewer_columns_than_2k_have_an_error_bound():
+    fitted = SparseRecovery(sparsity=2, response_error=1e-3).fit(np.diag([1.0, 2, 3]), [1, 2, 0])
+    assert fitted.error_bound_ == pytest.approx(2e-3, rel=1e-3)
+
+
+def test_greedy_does_not_find_every_code_with_an_atom_in_the_kernel():
+    fitted = SparseRecovery(method="omp").fit(np.eye(2, 3), [1.0, 0.0])
+    assert fitted.report_.condition("exact recovery condition").holds is False
+    assert fitted.report_.condition("coherence").holds is False
+    found = SparseRecovery(method="omp").fit(np.eye(3), [1.0, 0.0, 0.0]).report_
+    assert found.condition("exact recovery condition").holds
+    assert found.condition("coherence").holds
+
+
+def test_the_default_limit_bounds_the_work(monkeypatch):
+    """(K, k, M) = (192, 6, 64) solved 7000 linear programs once; one takes 25 ms."""
+    solved = []
+    known = null_space_property._Program.largest
+
+    def largest(program, weights):
+        solved.append(weights)
+        return known(program, weights)
+
+    monkeypatch.setattr(null_space_property._Program, "largest", largest)
+    for rows, atoms, sparsity in [(64, 192, 6), (48, 128, 4), (30, 60, 3), (8, 14, 2)]:
+        solved.clear()
+        jacobian, dictionary, code = _system(0, rows, rows + 4, atoms, sparsity)
+        recovery = SparseRecovery(dictionary=dictionary, sparsity=sparsity)
+        recovery.fit(jacobian, jacobian @ dictionary @ code)
+        assert len(solved) * (100 + rows * atoms // 32) <= recovery.search_limit
+    assert solved  # the smallest one was searched
 
 
 def test_parameters_are_stored_unchanged_and_cloned():

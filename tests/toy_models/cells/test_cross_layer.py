@@ -43,7 +43,7 @@ class _NothingIsLost(CrossLayerRecovery):
 
     def fit(self, transports, reads, responses):
         super().fit(transports, reads, responses)
-        words = self.prediction_.failure_mode.replace("2 lost", "0 lost")
+        words = str(self.prediction_.failure_mode).replace("2 lost", "0 lost")
         self.prediction_ = type(self.prediction_)(False, words)
         return self
 

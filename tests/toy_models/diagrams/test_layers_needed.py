@@ -10,7 +10,8 @@ from toy_models.diagrams.layers_needed import DIAGRAM, draw, measure
 
 @pytest.fixture(scope="module")
 def thin():
-    return [(point, measure(point, 5 + i)) for i, point in enumerate(DIAGRAM.points(False))]
+    points = [point for point in DIAGRAM.points(False) if point[-1] == 0]  # one repeat is enough
+    return [(point, measure(point, 5 + i)) for i, point in enumerate(points)]
 
 
 def test_checks_agree_and_the_drawing_is_plain(thin):
@@ -40,7 +41,7 @@ def test_one_trial_counts_what_is_back(point, back):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("back", 0.0), ("foretold", 0.0), ("last", 12.0), ("grows", 1.0)]
+    ("key", "value"), [("back", 0.0), ("foretold", 0.0), ("last", 0.0), ("grows", 1.0)]
 )
 def test_a_number_that_is_off_fails_a_check(thin, key, value):
     spoiled = [(point, {**found, key: value}) for point, found in thin]

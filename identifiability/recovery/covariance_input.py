@@ -9,16 +9,13 @@ import numpy as np
 from scipy.sparse import issparse
 
 from identifiability.errors import InvalidInput
+from identifiability.recovery.ica_whitening import SINGULAR
 from identifiability.recovery.stability import as_groups
 from identifiability.validation import as_matrix
 from identifiability.verdict import Condition
 
-# Square root of the rounding unit: a smaller eigenvalue leaves less than half of the digits of the
-# inverse. States that only rounding to float32 keeps from being singular have 1e-14.
-_SINGULAR = 1.5e-8
 
-
-def as_environments(environments: Any) -> list[np.ndarray]:
+def as_states(environments: Any) -> list[np.ndarray]:
     """Two or more float64 arrays (n_e, d), each less its own mean.
 
     Raises
@@ -83,8 +80,8 @@ def definiteness(states: Sequence[np.ndarray]) -> Condition:
     for e, x in enumerate(states):
         scaled = x / np.sqrt(np.mean(x**2, axis=0))
         values = np.linalg.eigvalsh(scaled.T @ scaled / len(x))
-        if values[0] < _SINGULAR:
-            rank = int(np.sum(values >= _SINGULAR))
+        if values[0] < SINGULAR:
+            rank = int(np.sum(values >= SINGULAR))
             raise InvalidInput(
                 f"the covariance of environment {e} must be positive definite, got rank {rank} of "
                 f"{len(values)}; project all environments on the directions that vary in each "
@@ -96,17 +93,25 @@ def definiteness(states: Sequence[np.ndarray]) -> Condition:
         "every covariance can be inverted: least eigenvalue of the correlation matrices",
         holds=True,
         statistic=smallest,
-        threshold=_SINGULAR,
+        threshold=SINGULAR,
         reason="square root of the rounding unit: half of the digits remain",
     )
 
 
-def as_environment_groups(
-    groups: Sequence[Any] | None, states: Sequence[np.ndarray]
-) -> list[np.ndarray] | None:
-    """One (n_e,) array of integer labels for each environment; None stays None."""
+def as_labels(groups: Any, states: Sequence[np.ndarray]) -> list[np.ndarray] | None:
+    """One (n_e,) array of integer labels for each environment; None where each sample has its own.
+
+    If no groups are given, equal samples are one: they may be copies.
+    """
     if groups is None:
-        return None
+        labels = [np.unique(x, axis=0, return_inverse=True)[1].ravel() for x in states]
+        alone = all(label.max() + 1 == len(label) for label in labels)
+        return None if alone else labels
+    if not isinstance(groups, list | tuple | np.ndarray) or getattr(groups, "ndim", 1) == 0:
+        raise InvalidInput(
+            "groups must be a list with one array for each environment, got "
+            f"{type(groups).__name__}; pass the prompt of every sample"
+        )
     if len(groups) != len(states):
         raise InvalidInput(
             f"groups must have one array for each of the {len(states)} environments, got "
