@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 
 from identifiability.errors import InvalidInput
 from identifiability.gauge import Rotation
-from identifiability.validation import as_matrix
+from identifiability.validation import as_matrix, moderate
 
 _DRAWS = 200  # puts the standard error of a null mean, of spread 0.1 or less, below 0.01
 
@@ -180,8 +180,8 @@ def principal_angles(estimated: Any, true: Any, *, draws: int = _DRAWS, seed: in
     InvalidInput
         For arrays that are not real and finite, or of different width.
     """
-    first = as_matrix(estimated, "estimated", shape="(d, j)")
-    second = as_matrix(true, "true", shape="(d, k)")
+    first = moderate(as_matrix(estimated, "estimated", shape="(d, j)"), "estimated")
+    second = moderate(as_matrix(true, "true", shape="(d, k)"), "true")
     if len(first) != len(second):
         raise InvalidInput(f"both must have one width, got {first.shape} and {second.shape}")
     rng = np.random.default_rng(seed)
@@ -192,8 +192,8 @@ def principal_angles(estimated: Any, true: Any, *, draws: int = _DRAWS, seed: in
 
 def _pair(estimated: Any, true: Any, shape: str) -> tuple[np.ndarray, np.ndarray]:
     first, second = (
-        as_matrix(estimated, "estimated", shape=shape),
-        as_matrix(true, "true", shape=shape),
+        moderate(as_matrix(estimated, "estimated", shape=shape), "estimated"),
+        moderate(as_matrix(true, "true", shape=shape), "true"),
     )
     if first.shape != second.shape:
         raise InvalidInput(

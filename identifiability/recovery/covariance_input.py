@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 
 from identifiability.errors import InvalidInput
 from identifiability.recovery.ica_whitening import SINGULAR
 from identifiability.recovery.stability import as_groups
-from identifiability.validation import as_matrix
+from identifiability.validation import as_matrix, moderate
 from identifiability.verdict import Condition
 
 
@@ -23,7 +22,7 @@ def as_states(environments: Any) -> list[np.ndarray]:
     InvalidInput
         Unless they are real, finite, of one width, and n_e > d + 1 without constant columns.
     """
-    if issparse(environments) or (hasattr(environments, "ndim") and environments.ndim < 3):
+    if hasattr(environments, "ndim") and environments.ndim < 3:
         raise InvalidInput(
             "environments must be a list of (n_e, d) arrays, got one array of shape "
             f"{environments.shape}; split the samples by environment"
@@ -50,9 +49,7 @@ def as_states(environments: Any) -> list[np.ndarray]:
 
 def _environment(given: Any, number: int) -> np.ndarray:
     name = f"environment {number}"
-    if issparse(given):
-        raise InvalidInput(f"{name} must be dense, got a sparse matrix; pass its toarray()")
-    states = as_matrix(given, name, shape="(n_e, d)")
+    states = moderate(as_matrix(given, name, shape="(n_e, d)"), name)
     count, width = states.shape
     if count <= width + 1:
         raise InvalidInput(

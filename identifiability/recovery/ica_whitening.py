@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 from scipy.linalg import svd
-from scipy.sparse import issparse
 
 from identifiability.errors import InvalidInput
-from identifiability.validation import as_matrix
+from identifiability.validation import as_matrix, moderate
 
 # Least eigenvalue of a correlation matrix that is told from zero: the square root of the rounding
 # unit. States that only rounding to float32 keeps from being singular have 1e-14.
@@ -38,9 +37,7 @@ class Whitened:
 
 def as_states(states: Any) -> np.ndarray:
     """A dense, finite, real float64 array (n, d), or ``InvalidInput``."""
-    if issparse(states):
-        raise InvalidInput("states must be dense, got a sparse matrix; pass states.toarray()")
-    return as_matrix(states, "states", shape="(n, d)")
+    return moderate(as_matrix(states, "states", shape="(n, d)"), "states")
 
 
 def whitened(states: np.ndarray, components: int | None) -> Whitened:

@@ -15,7 +15,6 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 
 from identifiability.errors import InvalidInput
@@ -30,7 +29,7 @@ from identifiability.recovery.invariant_conditions import (
 )
 from identifiability.recovery.stability import Stability, as_groups, direction_null, halves
 from identifiability.spectrum import Spectrum
-from identifiability.validation import as_matrix
+from identifiability.validation import as_matrix, moderate
 from identifiability.verdict import (
     Certificate,
     CertificateKind,
@@ -209,9 +208,7 @@ def invariant_part(vectors: np.ndarray, spectrum: Spectrum) -> np.ndarray:
 
 
 def _as_vectors(vectors: Any) -> np.ndarray:
-    if issparse(vectors):
-        raise InvalidInput("vectors must be dense, got a sparse matrix; pass vectors.toarray()")
-    matrix = as_matrix(vectors, "vectors", shape="(E, d)")
+    matrix = moderate(as_matrix(vectors, "vectors", shape="(E, d)"), "vectors")
     if len(matrix) < 2:
         raise InvalidInput(
             "invariance needs vectors of two environments or more, got 1 sample; extract one "

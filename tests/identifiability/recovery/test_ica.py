@@ -345,7 +345,7 @@ BAD_STATES = [
     (_draw(20, 2) * 1j, "states must hold real numbers, got dtype complex128"),
     ([["a", "b"]], "states must hold real numbers, got dtype <U1"),
     ([[1.0, 2.0], [3.0]], "rows of equal length"),
-    (sparse.eye_array(5), "must be dense, got a sparse matrix; pass states.toarray"),
+    (sparse.eye_array(5), "must be dense, got a sparse matrix; pass its toarray"),
 ]
 
 
