@@ -62,6 +62,9 @@ def _notes(extra: dict[str, Any]) -> str:
     notes += [
         f"{name}: error {error:.1e}" for name, error in extra.get("relative_error", {}).items()
     ]
+    if "ratio_to_plain" in extra:
+        middle, low, high = extra["ratio_to_plain"]
+        notes.append(f"steered / plain, 20 pairs: median {middle:.3f} [{low:.3f}, {high:.3f}]")
     if "gib" in extra:
         notes.append(f"{extra['gib']['above']:.2f} GiB above {extra['gib']['model']:.2f}")
     return "; ".join(notes)

@@ -133,7 +133,7 @@ class Layers:
 
         Not its own norm: where products cancel that is rounding, and must stay small.
         """
-        through = np.cumprod([1.0, *(np.linalg.norm(t, 2) for t in self.transports)])
+        through = np.cumprod([1.0, *(float(np.linalg.norm(t, 2)) for t in self.transports)])
         return [
             near_power_of_two(float(np.linalg.norm(read) * size))
             for read, size in zip(self.reads, through, strict=True)
