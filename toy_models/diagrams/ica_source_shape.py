@@ -76,8 +76,10 @@ def turn_variance(shape: float) -> float:
     scale = math.exp((math.lgamma(1 / shape) - math.lgamma(3 / shape)) / 2)
     norm = shape / (2 * scale * math.gamma(1 / shape))
 
+    def density(x: float) -> float:
+        return norm * math.exp(-((x / scale) ** shape))
+
     def mean(function) -> float:
-        density = lambda x: norm * math.exp(-((x / scale) ** shape))  # noqa: E731
         return 2 * quad(lambda x: function(x) * density(x), 0, 40 * scale, limit=200)[0]
 
     along = mean(lambda x: x * math.tanh(x))
@@ -109,7 +111,10 @@ def samples_needed(shape: float) -> float:
 
     if shape == 2:
         return math.inf
-    excess = lambda log: share(shape, math.exp(log)) - NEEDED  # noqa: E731
+
+    def excess(log: float) -> float:
+        return share(shape, math.exp(log)) - NEEDED
+
     return math.exp(brentq(excess, math.log(5), math.log(1e9)))
 
 
