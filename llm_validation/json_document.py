@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from identifiability.choose import unknown
 from identifiability.errors import InvalidInput
 
 Place = tuple[str | int, ...]  # the keys and indices that lead to a value, from the root
@@ -41,13 +42,24 @@ class JsonDocument:
         except (ValueError, RecursionError) as error:
             raise InvalidInput(f"{path} must be JSON: {error}; mend it there") from error
 
-    def entries(self, field: str, *, at_least: int = 0) -> list[Place]:
-        """The places of the entries of the list ``field``."""
-        count = len(self._get((field,), list))
+    def only(self, *known: str) -> None:
+        """Refuse a field of the file that is not known: a misspelt one would be passed over."""
+        for field in self.fields():
+            if field not in known:
+                line = _line(self._source, (field,))
+                raise InvalidInput(f"{self._path}, line {line}: {unknown('field', field, known)}")
+
+    def fields(self, *at: str) -> list[str]:
+        """The names of the fields of the object at a place; without a place, of the file."""
+        return list(self._get(at, dict))
+
+    def entries(self, *at: str, at_least: int = 0) -> list[Place]:
+        """The places of the entries of the list at a place."""
+        count = len(self._get(at, list))
         if count < at_least:
             sentence = f"must have {at_least} or more entries, got {count}; add some"
-            raise self.wrong((field,), sentence)
-        return [(field, index) for index in range(count)]
+            raise self.wrong(at, sentence)
+        return [(*at, index) for index in range(count)]
 
     def text(self, at: Place, field: str | int, *, once_among: str | None = None) -> str:
         """The string at a place; refused where its group ``once_among`` holds it already."""
