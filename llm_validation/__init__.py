@@ -14,9 +14,15 @@ if TYPE_CHECKING:
     from llm_validation.catalogue import AvailableModel, available_models
     from llm_validation.completion import Completion
     from llm_validation.continuation import Continuation
+    from llm_validation.contrast import vector_of
     from llm_validation.dataset import load_prompts, load_trait
     from llm_validation.encoder import EncoderContinuation
-    from llm_validation.extraction import SteeringVector, encode, extract_vector
+    from llm_validation.extraction import (
+        contrastive_states,
+        encode,
+        extract_vector,
+        extract_vectors,
+    )
     from llm_validation.hooks import read_states, steer
     from llm_validation.models import DEFAULT_MODEL, LanguageModel, load_model, prepare
     from llm_validation.output_covariance import OutputCovariance
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
         metric_error,
     )
     from llm_validation.sentence_encoder import SentenceEncoder, embed, load_encoder
+    from llm_validation.vectors import SteeringVector, read_vector, read_vectors, write_vectors
 
 _HOME = {
     "Batch": "batches",
@@ -38,9 +45,11 @@ _HOME = {
     "load_prompts": "dataset",
     "load_trait": "dataset",
     "EncoderContinuation": "encoder",
-    "SteeringVector": "extraction",
+    "vector_of": "contrast",
+    "contrastive_states": "extraction",
     "encode": "extraction",
     "extract_vector": "extraction",
+    "extract_vectors": "extraction",
     "read_states": "hooks",
     "steer": "hooks",
     "DEFAULT_MODEL": "models",
@@ -55,6 +64,10 @@ _HOME = {
     "SentenceEncoder": "sentence_encoder",
     "embed": "sentence_encoder",
     "load_encoder": "sentence_encoder",
+    "SteeringVector": "vectors",
+    "read_vector": "vectors",
+    "read_vectors": "vectors",
+    "write_vectors": "vectors",
 }
 
 __all__ = [
@@ -70,9 +83,11 @@ __all__ = [
     "SentenceEncoder",
     "SteeringVector",
     "available_models",
+    "contrastive_states",
     "embed",
     "encode",
     "extract_vector",
+    "extract_vectors",
     "fisher_metrics",
     "load_encoder",
     "load_model",
@@ -83,7 +98,11 @@ __all__ = [
     "pad",
     "prepare",
     "read_states",
+    "read_vector",
+    "read_vectors",
     "steer",
+    "vector_of",
+    "write_vectors",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Mean differences against the model's own hidden states, and prompts as token ids."""
+"""Vectors against the model's own hidden states, batches against prompts alone, token ids."""
 
 from __future__ import annotations
 
@@ -11,8 +11,18 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from identifiability.errors import InvalidInput
+from llm_validation.contrast import METHODS, vector_of
 from llm_validation.dataset import ContrastivePair, load_trait
-from llm_validation.extraction import encode, extract_vector
+from llm_validation.extraction import (
+    BATCH,
+    contrastive_states,
+    encode,
+    extract_vector,
+    extract_vectors,
+)
+from llm_validation.hooks import read_states
+from tests.llm_validation.architectures import ARCHITECTURES
+from tests.llm_validation.tiny_language_model import tiny_language_model
 
 PAIRS = load_trait("sentiment").pairs[:3]
 
@@ -39,7 +49,8 @@ def test_the_vector_is_the_mean_difference_of_the_states_where_the_answer_begins
     norms = np.linalg.norm(np.concatenate(list(states.values())), axis=1)
     assert found.state_norm == pytest.approx(norms.mean(), rel=1e-5)
     assert (found.layer, found.method, found.n_pairs) == (15, "mean", 3)
-    assert found.model == "smollm2-135m"
+    assert (found.model, found.architecture) == ("smollm2-135m", "llama")
+    assert (found.weights_sha256, found.dtype) == (smollm.weights_sha256, "float32")
 
 
 def test_swapping_the_sides_flips_the_sign(smollm):
@@ -47,6 +58,55 @@ def test_swapping_the_sides_flips_the_sign(smollm):
     one, other = extract_vector(smollm, PAIRS[:2], -1), extract_vector(smollm, flipped, 29)
     assert one.layer == 29
     assert np.abs(one.vector + other.vector).max() == 0
+
+
+def random_pairs(count: int, seed: int = 0) -> list[ContrastivePair]:
+    """Prompts of 1 to 12 known words."""
+    rng = np.random.default_rng(seed)
+    texts = [
+        " ".join(f"w{word}" for word in rng.integers(3, 67, rng.integers(1, 13)))
+        for _ in range(2 * count)
+    ]
+    return [ContrastivePair("", *texts[at : at + 2]) for at in range(0, 2 * count, 2)]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_batch_gives_each_prompt_the_states_it_has_alone(architecture):
+    model = tiny_language_model(architecture)
+    pairs = random_pairs(BATCH + 1)
+    sides = contrastive_states(model, pairs, [0, 2, -1])
+    for found, name in zip(sides, ("positive", "negative"), strict=True):
+        for row, pair in zip(found, pairs, strict=True):
+            alone = read_states(model, encode(model, getattr(pair, name)), [0, 2, -1])[:, -1]
+            # float64; sums over a row of another length are taken in another order.
+            error = np.abs(row - alone.numpy()).max(axis=1)
+            assert (error < 1e-11 * np.abs(alone.numpy()).max(axis=1)).all()
+
+
+def test_several_layers_are_each_what_one_layer_gives():
+    model = tiny_language_model()
+    pairs = random_pairs(10)
+    for method in METHODS:
+        several = extract_vectors(model, pairs, [3, 0], method=method, trait="words")
+        assert [found.layer for found in several] == [3, 0]
+        for found in several:
+            one = extract_vector(model, pairs, found.layer, method=method)
+            # Bit for bit: the same batches, and blocks after the last layer wanted do not run.
+            assert (found.vector == one.vector).all()
+            assert (found.method, found.trait, one.trait) == (method, "words", None)
+
+
+def test_the_method_is_applied_to_the_states():
+    model = tiny_language_model()
+    pairs = random_pairs(10)
+    positive, negative = contrastive_states(model, pairs, [2])
+    assert positive.shape == negative.shape == (10, 1, 32)
+    vectors = [extract_vector(model, pairs, 2, method=method) for method in METHODS]
+    for method, found in zip(METHODS, vectors, strict=True):
+        assert (found.vector == vector_of(positive[:, 0], negative[:, 0], method)).all()
+    # Three methods, three directions: none of them fell back to another.
+    units = np.array([found.vector / found.norm for found in vectors])
+    assert (np.abs(units @ units.T)[np.triu_indices(3, 1)] < 0.999).all()
 
 
 @pytest.mark.parametrize(
