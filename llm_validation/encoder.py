@@ -34,6 +34,7 @@ from llm_validation.attention import attention
 from llm_validation.encoder_structure import encoder_of
 from llm_validation.hooks import edit_output, frozen
 from llm_validation.inputs import position_index, states, token_ids
+from llm_validation.memory import in_chunks, one_row
 from llm_validation.output_covariance import OutputCovariance
 from llm_validation.precision import true_precision
 from llm_validation.sentence_encoder import text_ids
@@ -77,8 +78,8 @@ class EncoderContinuation:
     Raises
     ------
     InvalidInput
-        If layer, position or text cannot be used, or if this way of running the model does not
-        reproduce its own output at a displaced state.
+        If layer, position or text cannot be used, if this way of running the model does not
+        reproduce its own output at a displaced state, or if there is no memory for a single row.
     """
 
     def __init__(self, model: Any, text: Any, layer: int, position: int = 0) -> None:
@@ -89,7 +90,8 @@ class EncoderContinuation:
         self._ids = token_ids(self._encoder, ids)
         self.layer = self._encoder.layer_index(layer)
         self.position = position_index(self._ids.shape[1], position)
-        self.state, self.output = self._run_and_check()
+        with one_row(self._ids.device):
+            self.state, self.output = self._run_and_check()
 
     @property
     def width(self) -> int:
@@ -99,8 +101,8 @@ class EncoderContinuation:
     def __call__(self, h: Any) -> torch.Tensor:
         """Embeddings (..., m) for states (..., d), in the model's dtype; batched in chunks."""
         rows = states(self._encoder, h, "h")
-        chunks = rows.reshape(-1, self.width).split(self._share(_TOKENS_AT_ONCE))
-        return torch.cat([self._run(chunk) for chunk in chunks]).reshape(*rows.shape[:-1], -1)
+        output = in_chunks(self._run, rows.reshape(-1, self.width), self._share(_TOKENS_AT_ONCE))
+        return output.reshape(*rows.shape[:-1], -1)
 
     def jacobian(self, h: Any = None) -> torch.Tensor:
         """Derivative of the embedding, (m, d) in the model's dtype, by batched reverse mode.
@@ -111,14 +113,16 @@ class EncoderContinuation:
             (d,) where; the model's own state by default.
         """
         row = self._one_state(h)[None].requires_grad_()
-        with torch.enable_grad():
+        with torch.enable_grad(), one_row(row.device):
             output = self._run(row)[0]
         basis = torch.eye(len(output), dtype=output.dtype, device=output.device)
-        parts = [
-            torch.autograd.grad(output, row, chunk, is_grads_batched=True, retain_graph=True)[0]
-            for chunk in basis.split(self._share(_COTANGENTS_AT_ONCE))
-        ]
-        return torch.cat(parts)[:, 0]
+
+        def pull(cotangents: torch.Tensor) -> torch.Tensor:
+            return torch.autograd.grad(
+                output, row, cotangents, is_grads_batched=True, retain_graph=True
+            )[0]
+
+        return in_chunks(pull, basis, self._share(_COTANGENTS_AT_ONCE))[:, 0]
 
     def fisher(self, covariance: OutputCovariance, h: Any = None) -> np.ndarray:
         r"""Fisher metric of a Gaussian around the embedding, pulled back to the state; exact.

@@ -59,7 +59,7 @@ class HeadMetric:
     probabilities
         p (V,) in float64.
     words_at_once
-        Rows of W in one product; by default what fits the free memory.
+        Rows of W in one product; by default what fills the machine and fits its memory.
     """
 
     def __init__(
@@ -69,10 +69,13 @@ class HeadMetric:
         probabilities: torch.Tensor,
         words_at_once: int | None = None,
     ) -> None:
+        slopes, probabilities = slopes.to(weight.device), probabilities.to(weight.device)
         self._weight, self._slopes, self._probabilities = weight, slopes, probabilities
         self._work = torch.promote_types(weight.dtype, torch.float32)
         size = _COPIES * weight.shape[1] * self._work.itemsize
-        self._at_once = words_at_once or rows_at_once(size, weight.device, _WORDS_AT_ONCE)
+        self._at_once = words_at_once or rows_at_once(
+            len(weight), size, weight.device, _WORDS_AT_ONCE
+        )
         weighted = probabilities * slopes.double()
         self._mean = self._summed(
             lambda rows: weighted[rows].to(self._work) @ weight[rows].to(self._work)
@@ -85,7 +88,8 @@ class HeadMetric:
 
     def times(self, vectors: torch.Tensor) -> torch.Tensor:
         """The metric times vectors (B, d), (B, d) in float64; one pass over W."""
-        vectors, weights = vectors.to(self._work), self._probabilities.to(self._work)
+        vectors = vectors.to(self._weight.device, self._work)
+        weights = self._probabilities.to(self._work)
 
         def product(rows: slice) -> torch.Tensor:
             centred = self._centred(rows)

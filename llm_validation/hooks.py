@@ -84,9 +84,9 @@ def read_states(model: Any, input_ids: Any, layers: int | Sequence[int]) -> torc
     Returns
     -------
     torch.Tensor
-        (T, d) for one layer, (layers, T, d) for several, in the model's dtype; for a batch
-        (n, T, d) and (layers, n, T, d), of which ``Batch.rows`` and ``Batch.last`` take the tokens
-        that are no padding.
+        (T, d) for one layer, (layers, T, d) for several, in the model's dtype and on its device;
+        for a batch (n, T, d) and (layers, n, T, d), of which ``Batch.rows`` and ``Batch.last`` take
+        the tokens that are no padding.
 
     Raises
     ------
@@ -104,7 +104,8 @@ def read_states(model: Any, input_ids: Any, layers: int | Sequence[int]) -> torc
 
     def reader(layer: int) -> Edit:
         def read(hidden: torch.Tensor) -> torch.Tensor:
-            found[layer] = hidden[0] if one else hidden
+            # Blocks may lie on several devices.
+            found[layer] = (hidden[0] if one else hidden).to(decoder.model.device)
             if len(found) == len(set(wanted)):
                 raise Halt
             return hidden
@@ -150,7 +151,8 @@ def steer(
     ------
     InvalidInput
         If the vector has another width, is not finite or too large for the model's dtype, the layer
-        or alpha cannot be used, or a mask does not fit the pass it meets.
+        or alpha cannot be used, a mask does not fit the pass it meets, or the tokens of a pass and
+        those before it do not fit the model's context.
     """
     decoder = decoder_of(model)
     several = isinstance(layer, Sequence)
@@ -166,7 +168,7 @@ def steer(
         raise InvalidInput(f"alpha must be a finite number, got {alpha!r}")
     # In float64, so that an overflow of the model's dtype is told from a number that is not finite.
     shifts = states(decoder, float(alpha) * direction.double(), "alpha * vector")
-    where = Positions(decoder.model, positions)
+    where = Positions(decoder.model, positions, decoder.context)
 
     def adder(shift: torch.Tensor) -> Edit:
         def add(hidden: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import torch
 
-from llm_validation.memory import in_chunks, rows_at_once
+from llm_validation.memory import in_chunks, one_row, rows_at_once
 from llm_validation.suffix import Suffix
 
 _TOKENS_AT_ONCE = 256  # rows × suffix tokens of a backward pass that fill the CPU's products
@@ -36,21 +36,33 @@ class Linearisation:
         (n, V) there.
     slopes : torch.Tensor
         (n, V), the diagonal of D.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no memory for the pass of the row, or for one row of a product.
     """
 
     def __init__(self, suffix: Suffix, weight: torch.Tensor, row: torch.Tensor) -> None:
         self.weight = weight.detach()
         self._row = row.detach().clone().requires_grad_()
-        run = suffix.for_derivatives(self._row)
-        (slopes,) = torch.autograd.grad(run.logits.sum(), run.head)
-        self._final, self.logits, self.slopes = run.final[0], run.logits.detach()[0], slopes[0]
-        most = max(1, _TOKENS_AT_ONCE // suffix.length)
-        self.at_once = rows_at_once(suffix.bytes_per_row, row.device, most)
+        with one_row(row.device):
+            run = suffix.for_derivatives(self._row)
+            (slopes,) = torch.autograd.grad(run.logits.sum(), run.head)
+        # Blocks may lie on several devices: what the head gives is kept where the head is.
+        self._final, self.slopes = run.final[0], slopes[0].to(weight.device)
+        self.logits = run.logits.detach()[0].to(weight.device)
+        self._bytes_per_row = suffix.bytes_per_row
+        self._most = max(1, _TOKENS_AT_ONCE // suffix.length)
 
     @property
     def width(self) -> int:
         """d."""
         return self._row.shape[1]
+
+    def at_once(self, rows: int) -> int:
+        """How many of these rows one backward pass takes."""
+        return rows_at_once(rows, self._bytes_per_row, self._row.device, self._most)
 
     @property
     def probabilities(self) -> torch.Tensor:
@@ -59,15 +71,17 @@ class Linearisation:
 
     def pull_final(self, cotangents: torch.Tensor) -> torch.Tensor:
         """K^T u (B, d) for u (B, n, d_final)."""
-        return in_chunks(self._backward, cotangents, self.at_once)
+        cotangents = cotangents.to(self._final.device)
+        return in_chunks(self._backward, cotangents, self.at_once(len(cotangents)))
 
     def push_final(self, tangents: torch.Tensor) -> torch.Tensor:
         """K v (B, n, d_final) for v (B, d)."""
-        return in_chunks(self._backward_twice, tangents, self.at_once)
+        tangents = tangents.to(self._row.device)
+        return in_chunks(self._backward_twice, tangents, self.at_once(len(tangents)))
 
     def push(self, tangents: torch.Tensor) -> torch.Tensor:
         """J v (B, n, V) for v (B, d)."""
-        return self.push_final(tangents) @ self.weight.T * self.slopes
+        return self.push_final(tangents).to(self.weight.device) @ self.weight.T * self.slopes
 
     def pull(self, cotangents: torch.Tensor) -> torch.Tensor:
         """J^T w (B, d) for w (B, n, V)."""
@@ -99,6 +113,6 @@ class Linearisation:
     def _pullback(self) -> tuple[torch.Tensor, torch.Tensor]:
         """K^T u (1, d) and u (n, d_final), with the graph between them; u may be anything."""
         cotangent = torch.zeros_like(self._final).requires_grad_()
-        with torch.enable_grad():
+        with torch.enable_grad(), one_row(self._row.device):
             (pulled,) = torch.autograd.grad(self._final, self._row, cotangent, create_graph=True)
         return pulled, cotangent

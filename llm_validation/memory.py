@@ -1,4 +1,4 @@
-"""How many rows to compute at once: what memory takes, fewer if it turns out to take less.
+"""How many rows to compute at once: always as many, fewer only where memory does not take them.
 
 The bytes of a row are counted in one pass of the model itself, so that no table of architectures is
 needed. The count is of everything that the pass makes, as if none of it were freed on the way: an
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from identifiability.errors import InvalidInput
 
 # The other half is for what the operating system and other programs take meanwhile.
 _SHARE = 0.5
+_SHARE_OF_ALL = 0.25  # of an accelerator's memory; the model has most of the rest
 _CPU_MESSAGE = "DefaultCPUAllocator: can't allocate memory"
 
 
@@ -60,21 +62,49 @@ def free_bytes(device: torch.device) -> int:
     return psutil.virtual_memory().available
 
 
-def rows_at_once(bytes_per_row: float, device: torch.device, most: int) -> int:
-    """Rows that half of the free memory holds, at least 1.
+def all_bytes(device: torch.device) -> int:
+    """Memory of this device, used or not, in bytes."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[1]
+    import psutil
+
+    return psutil.virtual_memory().total
+
+
+def rows_at_once(rows: int, bytes_per_row: float, device: torch.device, most: int) -> int:
+    """How many of these rows to compute at once, at least 1.
+
+    The size of a chunk decides how products are summed, and so the last digits of the result. It
+    therefore does not follow the memory that happens to be free: it is halved, with a
+    ``SmallerChunkWarning``, only while half of the free memory does not hold it.
 
     Parameters
     ----------
+    rows
+        How many there are.
     bytes_per_row
         As ``AllocatedBytes`` counts them.
     device
         Where they are computed.
     most
         Where more rows at once save no time on the CPU: its caches are small and a few hundred rows
-        fill its products. An accelerator takes all that fit.
+        fill its products. An accelerator takes what a quarter of all its memory holds.
     """
-    fit = int(_SHARE * free_bytes(device) / max(bytes_per_row, 1.0))
-    return max(1, min(fit, most) if device.type == "cpu" else fit)
+    size = max(bytes_per_row, 1.0)
+    if device.type != "cpu":
+        most = max(1, int(_SHARE_OF_ALL * all_bytes(device) / size))
+    wanted = at_once = max(1, min(rows, most))
+    free = free_bytes(device)
+    while at_once > 1 and at_once * size > _SHARE * free:
+        at_once //= 2
+    if at_once < wanted:
+        warnings.warn(
+            f"{free / 1e6:.0f} MB free on {device} are little for {wanted} rows at once; going on "
+            f"with {at_once}, by which the last digits may change",
+            SmallerChunkWarning,
+            stacklevel=3,
+        )
+    return at_once
 
 
 def chunks(
@@ -109,6 +139,23 @@ def in_chunks(
     return torch.cat(list(chunks(function, rows, at_once)))
 
 
+@contextmanager
+def one_row(device: torch.device) -> Iterator[None]:
+    """While entered, memory that runs out is one sentence: there are no rows to leave for later.
+
+    Raises
+    ------
+    InvalidInput
+        If memory runs out.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise _no_room(device) from error
+
+
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether torch says that memory ran out, on an accelerator or on the CPU."""
     return isinstance(error, torch.OutOfMemoryError) or _CPU_MESSAGE in str(error)
@@ -129,16 +176,20 @@ def _halved(rows: int, device: torch.device) -> int:
     if device.type == "cuda":
         torch.cuda.empty_cache()
     if rows == 1:
-        raise InvalidInput(
-            f"memory must hold one row of this computation, {free_bytes(device) / 1e6:.0f} MB free "
-            f"on {device} do not; use a shorter prompt, a later position or a smaller model"
-        )
+        raise _no_room(device)
     warnings.warn(
         f"out of memory on {device} with {rows} rows at once; going on with {rows // 2}",
         SmallerChunkWarning,
         stacklevel=4,
     )
     return rows // 2
+
+
+def _no_room(device: torch.device) -> InvalidInput:
+    return InvalidInput(
+        f"memory must hold one row of this computation, {free_bytes(device) / 1e6:.0f} MB free "
+        f"on {device} do not; use a shorter prompt, a later position or a smaller model"
+    )
 
 
 def _address(tensor: torch.Tensor) -> int:

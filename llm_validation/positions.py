@@ -13,6 +13,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 
@@ -35,29 +36,57 @@ class Positions:
     wanted
         A name of ``NAMES``, a tuple of them (their union), or a boolean mask (T,) or (batch, T)
         over the prompt.
+    context
+        The most tokens that a pass may bring and have behind it; no limit by default.
 
     Raises
     ------
     InvalidInput
-        If it is none of these.
+        If ``wanted`` is none of these.
     """
 
-    def __init__(self, model: Any, wanted: Any) -> None:
-        self._model = model
+    def __init__(self, model: Any, wanted: Any, context: int | None = None) -> None:
+        self._model, self._context = model, context
         self._names, self._mask = _parsed(wanted)
         self._prompt: torch.Tensor | None = None
         self._meant: torch.Tensor | None = None
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether they are every position of every pass, whatever its prompt."""
+        return "all" in self._names
+
     @contextmanager
     def followed(self) -> Iterator[None]:
-        """While entered, the passes of the model are looked at."""
-        if "all" in self._names:
+        """While entered, the passes of the model are looked at, and ``followed_on`` names them."""
+        _FOLLOWED[self._model] = (*followed_on(self._model), self)
+        try:
+            with self._looking():
+                yield
+        finally:
+            left = (one for one in followed_on(self._model) if one is not self)
+            _FOLLOWED[self._model] = tuple(left)
+
+    @contextmanager
+    def _looking(self) -> Iterator[None]:
+        if self.everywhere and self._context is None:
             yield
             return
         order = list(inspect.signature(self._model.forward).parameters)
 
         def look(_model: Any, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
-            self._meant = self._in_pass({**dict(zip(order, inputs, strict=False)), **named})
+            given = {**dict(zip(order, inputs, strict=False)), **named}
+            tokens = given.get("input_ids")
+            tokens = given.get("inputs_embeds") if tokens is None else tokens
+            if tokens is None:
+                raise InvalidInput(
+                    "a pass that is steered must bring input_ids or inputs_embeds, got neither"
+                )
+            cache = given.get("past_key_values")
+            past = 0 if cache is None else int(cache.get_seq_length())
+            self._check_length(tokens, past)
+            if not self.everywhere:
+                self._meant = self._in_pass(tokens, past, given.get("attention_mask"))
 
         def forget(*_pass: Any) -> None:
             self._meant = None
@@ -78,7 +107,7 @@ class Positions:
         InvalidInput
             If a mask has another number of rows, or a part of the model is called by itself.
         """
-        if "all" in self._names:
+        if self.everywhere:
             return torch.ones(1, hidden.shape[1], dtype=torch.bool, device=hidden.device)
         if self._meant is None:
             raise InvalidInput(
@@ -92,13 +121,17 @@ class Positions:
             )
         return self._meant.to(hidden.device)
 
-    def _in_pass(self, given: dict[str, Any]) -> torch.Tensor:
-        """Mask (1 or batch, T) for a pass with these arguments."""
-        tokens = given.get("input_ids")
-        tokens = given["inputs_embeds"] if tokens is None else tokens
+    def _check_length(self, tokens: torch.Tensor, past: int) -> None:
+        """Refuse what some models answer with an index error, and others with nonsense."""
+        if self._context and past + tokens.shape[1] > self._context:
+            raise InvalidInput(
+                f"prompt and what follows it must fit the context of {self._context} tokens, "
+                f"got {past + tokens.shape[1]}; shorten it"
+            )
+
+    def _in_pass(self, tokens: torch.Tensor, past: int, attention_mask: Any) -> torch.Tensor:
+        """Mask (1 or batch, T) for a pass of these tokens (batch, T), ids or embeddings."""
         length = tokens.shape[1]
-        cache = given.get("past_key_values")
-        past = 0 if cache is None else int(cache.get_seq_length())
         new = self._new_prompt_tokens(tokens, past)
         column = torch.arange(length, device=tokens.device)[None]
         if self._mask is not None:
@@ -109,7 +142,7 @@ class Positions:
         if "generated" in self._names:
             meant = meant | (column >= new)
         if "last" in self._names and new:
-            meant = meant | (column == _last_real(given.get("attention_mask"), new, length, past))
+            meant = meant | (column == _last_real(attention_mask, new, length, past))
         return meant
 
     def _new_prompt_tokens(self, tokens: torch.Tensor, past: int) -> int:
@@ -135,6 +168,15 @@ class Positions:
                 "make one for this prompt"
             )
         return torch.nn.functional.pad(self._mask, (0, length - new))
+
+
+# In a registry, because those of "all" put no hook on the model that could be found there.
+_FOLLOWED: WeakKeyDictionary[Any, tuple[Positions, ...]] = WeakKeyDictionary()
+
+
+def followed_on(model: Any) -> tuple[Positions, ...]:
+    """The positions that are being followed on this model, in the order of entering."""
+    return _FOLLOWED.get(model, ())
 
 
 def _parsed(wanted: Any) -> tuple[frozenset[str], torch.Tensor | None]:

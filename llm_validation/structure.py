@@ -77,7 +77,8 @@ def decoder_of(model: Any) -> Decoder:
     ------
     InvalidInput
         If the model is an encoder-decoder or a state-space model, has no head over a vocabulary,
-        or keeps its blocks where no list of the right length is found.
+        keeps its blocks where no list of the right length is found, or has its embedding or its
+        head on no device (blocks may be: accelerate brings each in when it runs).
     """
     found = model if isinstance(model, nn.Module) else getattr(model, "model", None)
     if not isinstance(found, nn.Module) or not hasattr(found, "get_output_embeddings"):
@@ -95,6 +96,11 @@ def decoder_of(model: Any) -> Decoder:
     if not isinstance(head, nn.Linear):
         raise InvalidInput(
             f"{name} has no linear head over a vocabulary; load it with AutoModelForCausalLM"
+        )
+    if head.weight.is_meta or module.get_input_embeddings().weight.is_meta:
+        raise InvalidInput(
+            f"{name} must have its embedding and its head in memory, one of them was left on disk; "
+            "offload blocks alone"
         )
     if "past_key_values" not in inspect.signature(module.forward).parameters:
         raise InvalidInput(

@@ -19,7 +19,8 @@ import torch
 from identifiability.errors import InvalidInput
 from llm_validation.attention import NAME, attention
 from llm_validation.hooks import Halt, edit_output, frozen
-from llm_validation.memory import AllocatedBytes
+from llm_validation.memory import AllocatedBytes, one_row
+from llm_validation.positions import Positions, followed_on
 from llm_validation.precision import true_precision
 from llm_validation.prefix import ConstantPrefix, last_tokens_only
 from llm_validation.structure import Decoder
@@ -74,7 +75,9 @@ class Suffix:
     Raises
     ------
     InvalidInput
-        If a block keeps no keys and values, or the suffix does not give the model's own logits.
+        If a block keeps no keys and values, the suffix does not give the model's own logits, or the
+        model is being steered at other positions than "all", or otherwise than at construction;
+        or if there is no memory for a single row.
     """
 
     def __init__(
@@ -89,16 +92,18 @@ class Suffix:
     ) -> None:
         self._model, self._head, self._blocks = decoder.model, decoder.head, decoder.blocks
         self._config = decoder.model.config.get_text_config(decoder=True)
+        self._steered = _steered_everywhere(self._model)
         self._layer, self._place, self._shifted = layer, position, shifted
         self.outputs = outputs
         self._ids = ids[:, position:]
         self.length = self._ids.shape[1]
-        self._prefix = ConstantPrefix(decoder, ids[:, :position], layer)
-        self.state, rows, expected = self._run_whole(ids)
-        self.logits = expected[0]
-        self._attention = NAME
-        with AllocatedBytes() as made:
-            self._choose_attention(rows, expected)
+        with one_row(ids.device):
+            self._prefix = ConstantPrefix(decoder, ids[:, :position], layer)
+            self.state, rows, expected = self._run_whole(ids)
+            self.logits = expected[0]
+            self._attention = NAME
+            with AllocatedBytes() as made:
+                self._choose_attention(rows, expected)
         self.bytes_per_row = made.total / len(rows) + _FLOAT64_COPIES * 8 * self.logits.numel()
 
     def to_logits(self, rows: torch.Tensor) -> torch.Tensor:
@@ -133,6 +138,11 @@ class Suffix:
     def _run(
         self, rows: torch.Tensor, read: Callable[[torch.Tensor], None] | None = None
     ) -> torch.Tensor:
+        if _steered_everywhere(self._model) != self._steered:
+            raise InvalidInput(
+                "a continuation must be called under the steering that it was built under, which "
+                "is part of its prefix; build it inside of that steer(...)"
+            )
         # Blocks up to the layer give the same for every row: one row of them is enough, unless
         # something that the later blocks receive is laid out for the whole batch.
         ids = self._ids if self._prefix.broadcasts else self._ids.expand(len(rows), -1)
@@ -168,7 +178,8 @@ class Suffix:
             noise = torch.randn(len(state), generator=torch.Generator().manual_seed(0)).to(state)
             own = state if self._shifted is None else torch.zeros_like(state)
             rows = torch.stack([own, own + 0.1 * state.norm() * noise / noise.norm()])
-            found.extend([state.clone(), rows])
+            # Blocks may lie on several devices; what comes from outside is on the model's.
+            found.extend([state.to(self._model.device, copy=True), rows])
             return self._edit(hidden, 0, rows)
 
         with (
@@ -208,12 +219,23 @@ class Suffix:
         )
 
 
+def _steered_everywhere(model: object) -> tuple[Positions, ...]:
+    """What steers the model, as long as it does so at all positions."""
+    found = followed_on(model)
+    if not all(positions.everywhere for positions in found):
+        raise InvalidInput(
+            "a continuation runs its prompt in parts, each of which steering at positions other "
+            'than "all" would take for the prompt; build and call it outside of that steer(...)'
+        )
+    return found
+
+
 def _check_entrywise(run: Pass, tolerance: float) -> None:
     """What the model does after the head must act on each logit alone, as the Fisher assumes."""
     (slope,) = torch.autograd.grad(run.logits.sum(), run.head, retain_graph=True)
     signs = torch.linspace(0, 99, run.logits.shape[-1]).sin().sign().to(run.logits)
     (signed,) = torch.autograd.grad((run.logits * signs).sum(), run.head)
-    if (signed - slope * signs).abs().max() > tolerance * slope.abs().max():
+    if (signed - slope * signs.to(slope.device)).abs().max() > tolerance * slope.abs().max():
         raise InvalidInput(
             "the model mixes its logits after the head, expected a function of each logit alone "
             "(soft-capping, scaling); the Fisher metric of this head is not supported"

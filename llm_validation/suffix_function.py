@@ -12,7 +12,7 @@ from identifiability.errors import InvalidInput
 from llm_validation.fisher import fisher_of
 from llm_validation.inputs import states
 from llm_validation.linearisation import Linearisation
-from llm_validation.memory import in_chunks, rows_at_once
+from llm_validation.memory import in_chunks, one_row, rows_at_once
 from llm_validation.products import LogitFisher, LogitJacobian
 from llm_validation.structure import Decoder, decoder_of
 from llm_validation.suffix import Suffix
@@ -119,7 +119,8 @@ class SuffixFunction:
         displaced = states(self._decoder, delta, "delta")
         with torch.no_grad():
             row = self._one_row(base)
-            log_p = torch.log_softmax(self._suffix.to_logits(row).double(), -1)
+            with one_row(row.device):
+                log_p = torch.log_softmax(self._suffix.to_logits(row).double(), -1)
 
             def divergence(rows: torch.Tensor) -> torch.Tensor:
                 log_q = torch.log_softmax(self._suffix.to_logits(rows).double(), -1)
@@ -147,8 +148,9 @@ class SuffixFunction:
     ) -> torch.Tensor:
         """A function of rows (B, d) over vectors (..., d)."""
         most = max(1, _TOKENS_AT_ONCE // self._suffix.length)
-        at_once = rows_at_once(self._suffix.bytes_per_row, h.device, most)
-        result = in_chunks(function, h.reshape(-1, self.width), at_once)
+        rows = h.reshape(-1, self.width)
+        at_once = rows_at_once(len(rows), self._suffix.bytes_per_row, h.device, most)
+        result = in_chunks(function, rows, at_once)
         return result.reshape((*h.shape[:-1], *result.shape[1:]))
 
     def _outputs(self, values: torch.Tensor, axis: int = -2) -> torch.Tensor:

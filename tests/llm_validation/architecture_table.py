@@ -16,7 +16,7 @@ from tests.llm_validation.architectures import ARCHITECTURES, BLOCKS, prompt, ti
 from tests.llm_validation.full_forward import full_logits, relative_error
 from tests.llm_validation.test_batches import PROMPTS, VECTOR, logits
 from tests.llm_validation.test_continuation import PLACES, dense_fisher, dense_jacobian, displaced
-from tests.llm_validation.test_positions import COLUMNS, PROMPT, generated, teacher_forced
+from tests.llm_validation.test_positions import COLUMNS, LENGTH, generated, teacher_forced
 
 
 def states(name: str) -> float:
@@ -32,7 +32,7 @@ def steering(name: str, use_cache: bool) -> float:
     model, worst = tiny(name), 0.0
     for positions, columns in COLUMNS.items():
         with steer(model, VECTOR, 1, 0.8, positions):
-            ids, found = generated(model, PROMPT, use_cache=use_cache)
+            ids, found = generated(model, prompt(LENGTH), use_cache=use_cache)
         worst = max(worst, relative_error(found[0], teacher_forced(model, ids, columns)))
     return worst
 

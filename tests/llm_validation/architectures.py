@@ -13,6 +13,8 @@ from typing import Any
 import torch
 import transformers
 
+from tests.llm_validation.devices import current, here
+
 WIDTH, BLOCKS, WORDS, CONTEXT = 32, 4, 67, 64
 
 _LLAMA_LIKE = {
@@ -125,9 +127,13 @@ CONFIGURATIONS: dict[str, Callable[[], Any]] = {
 ARCHITECTURES = tuple(CONFIGURATIONS)
 
 
-@cache
 def tiny(architecture: str, dtype: torch.dtype = torch.float64) -> Any:
-    """A random decoder of this architecture in eval mode, the same in every session."""
+    """A random decoder in eval mode, the same in every session, on the device of the test."""
+    return _tiny(architecture, dtype, current())
+
+
+@cache
+def _tiny(architecture: str, dtype: torch.dtype, device: str) -> Any:
     config = CONFIGURATIONS[architecture]()
     causal = type(config) in transformers.MODEL_FOR_CAUSAL_LM_MAPPING
     auto = transformers.AutoModelForCausalLM if causal else transformers.AutoModelForImageTextToText
@@ -140,9 +146,10 @@ def tiny(architecture: str, dtype: torch.dtype = torch.float64) -> Any:
                 torch.nn.init.normal_(parameter, std=0.25)
             else:
                 torch.nn.init.normal_(parameter, mean=parameter.mean().item(), std=0.1)
-    return model.to(dtype).eval().requires_grad_(False)
+    return model.to(device, dtype).eval().requires_grad_(False)
 
 
 def prompt(length: int = 11) -> torch.Tensor:
-    """(1, length) random token ids, the same in every session."""
-    return torch.randint(3, WORDS, (1, length), generator=torch.Generator().manual_seed(5))
+    """(1, length) random token ids, the same in every session, on the device of the test."""
+    drawn = torch.randint(3, WORDS, (1, length), generator=torch.Generator().manual_seed(5))
+    return here(drawn)

@@ -9,6 +9,7 @@ import torch
 
 from llm_validation.extraction import encode
 from llm_validation.models import DEFAULT_MODEL, LanguageModel, load_model
+from tests.llm_validation import devices
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,21 @@ def smollm_ids(smollm: LanguageModel) -> list[int]:
     """A plain prompt of a few dozen tokens."""
     text = "The committee reviewed the whole application, and its members decided it should be"
     return encode(smollm, text, chat=False)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests that ask for ``device`` run on each that is there; the real model is on the CPU."""
+    names = metafunc.fixturenames
+    if "device" in names and len(devices.DEVICES) > 1 and not {"smollm", "minilm"} & {*names}:
+        metafunc.parametrize("device", devices.DEVICES, indirect=True)
+
+
+@pytest.fixture
+def device(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where tiny models and their prompts are during the test."""
+    devices.use(getattr(request, "param", "cpu"))
+    yield devices.current()
+    devices.use("cpu")
 
 
 @pytest.fixture(autouse=True)

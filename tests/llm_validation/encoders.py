@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import transformers
 
+from tests.llm_validation.devices import current, here
 from tests.llm_validation.full_forward import _no_float32
 
 WIDTH, BLOCKS, WORDS = 16, 3, 67
@@ -54,9 +55,13 @@ CONFIGURATIONS: dict[str, Callable[[], Any]] = {
 }
 
 
-@cache
 def tiny_encoder(architecture: str, dtype: torch.dtype = torch.float64) -> Any:
-    """A random encoder of this architecture in eval mode, the same in every session."""
+    """A random encoder in eval mode, the same in every session, on the device of the test."""
+    return _tiny_encoder(architecture, dtype, current())
+
+
+@cache
+def _tiny_encoder(architecture: str, dtype: torch.dtype, device: str) -> Any:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = transformers.AutoModel.from_config(
@@ -67,12 +72,13 @@ def tiny_encoder(architecture: str, dtype: torch.dtype = torch.float64) -> Any:
                 torch.nn.init.normal_(parameter, std=0.25)
             else:
                 torch.nn.init.normal_(parameter, mean=parameter.mean().item(), std=0.1)
-    return model.to(dtype).eval().requires_grad_(False)
+    return model.to(device, dtype).eval().requires_grad_(False)
 
 
 def words(length: int = 9, seed: int = 5) -> torch.Tensor:
-    """(1, length) random token ids, the same in every session."""
-    return torch.randint(3, WORDS, (1, length), generator=torch.Generator().manual_seed(seed))
+    """(1, length) random token ids, the same in every session, on the device of the test."""
+    drawn = torch.randint(3, WORDS, (1, length), generator=torch.Generator().manual_seed(seed))
+    return here(drawn)
 
 
 def full_output(
@@ -93,7 +99,7 @@ def full_output(
 
     def hook(_module: Any, _inputs: Any, output: Any) -> Any:
         hidden = output[0] if isinstance(output, tuple) else output
-        mask = torch.arange(hidden.shape[1])[:, None] == position
+        mask = torch.arange(hidden.shape[1], device=hidden.device)[:, None] == position
         hidden = hidden if state is None else torch.where(mask, state, hidden)
         return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
 

@@ -71,7 +71,7 @@ def full_logits(
         hidden = output[0] if isinstance(output, tuple) else output
         if state is None:
             return output
-        mask = torch.zeros(hidden.shape[1], 1, dtype=torch.bool)
+        mask = torch.zeros(hidden.shape[1], 1, dtype=torch.bool, device=hidden.device)
         mask[position] = True
         hidden = torch.where(mask, state, hidden)
         return (hidden, *output[1:]) if isinstance(output, tuple) else hidden
@@ -86,5 +86,6 @@ def full_logits(
 
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """Largest difference, relative to the largest entry expected."""
+    """Largest difference, relative to the largest entry expected; on the CPU."""
+    found, expected = found.cpu(), expected.cpu()
     return ((found - expected).abs().max() / expected.abs().max()).item()

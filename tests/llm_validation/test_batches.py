@@ -10,10 +10,14 @@ from llm_validation.batches import pad
 from llm_validation.hooks import read_states, steer
 from llm_validation.precision import true_precision
 from tests.llm_validation.architectures import ARCHITECTURES, BLOCKS, WIDTH, prompt, tiny
+from tests.llm_validation.devices import here
 from tests.llm_validation.full_forward import relative_error
 
+pytestmark = pytest.mark.usefixtures("device")
+
+
 # The sliding windows of 5 are shorter than the longest and longer than the shortest.
-PROMPTS = [prompt(11), prompt(4), prompt(7).flip(1)]
+PROMPTS = [prompt(11), prompt(4), prompt(7).flip(1)]  # on the CPU: ``pad`` moves them
 VECTOR = torch.randn(WIDTH, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 # Set before measuring: a hundred roundings of float64 through four blocks.
 EXACT = 1e-12
@@ -40,11 +44,11 @@ def test_a_batch_is_its_prompts_one_by_one(name, side):
         own = read_states(model, alone, range(BLOCKS))
         for layer in range(BLOCKS):
             assert relative_error(batch.rows(states[layer])[row], own[layer]) < EXACT, layer
-        plain = logits(model, input_ids=alone)[0]
+        plain = logits(model, input_ids=here(alone))[0]
         assert relative_error(answers[row], plain) < EXACT
         for positions, found in steered.items():
             with steer(model, VECTOR, 1, 0.7, positions):
-                expected = logits(model, input_ids=alone)[0, -1]
+                expected = logits(model, input_ids=here(alone))[0, -1]
             assert relative_error(found[row], expected) < EXACT, positions
             assert relative_error(found[row], plain[-1]) > 1e-3, positions
 
@@ -71,7 +75,7 @@ def test_positions_are_what_a_left_padded_gpt2_needs(name, needs):
     model = tiny(name)
     batch = pad(model, PROMPTS, "left")
     careless = logits(model, input_ids=batch.input_ids, attention_mask=batch.attention_mask)
-    alone = logits(model, input_ids=PROMPTS[1])[0, -1]
+    alone = logits(model, input_ids=here(PROMPTS[1]))[0, -1]
     error = relative_error(careless[1, -1], alone)
     assert error > 1e-2 if needs else error < EXACT
 

@@ -12,7 +12,11 @@ from llm_validation.continuation import Continuation
 from llm_validation.hooks import steer
 from llm_validation.structure import decoder_of
 from tests.llm_validation.architectures import ARCHITECTURES, WIDTH, WORDS, prompt, tiny
+from tests.llm_validation.devices import here
 from tests.llm_validation.full_forward import full_logits, relative_error
+
+pytestmark = pytest.mark.usefixtures("device")
+
 
 COMPLETION = [9, 40, 3, 21]
 LENGTH = 11
@@ -27,7 +31,7 @@ def beginnings():
     """The prompt followed by 0, 1, ... tokens of the completion: what each is predicted from."""
     ids = prompt(LENGTH)
     for size in range(len(COMPLETION)):
-        yield torch.cat([ids, torch.tensor([COMPLETION[:size]], dtype=torch.long)], dim=1)
+        yield torch.cat([ids, here([COMPLETION[:size]]).long()], dim=1)
 
 
 def own_state(model, position: int) -> torch.Tensor:
@@ -38,19 +42,19 @@ def dense_jacobians(model, positions) -> np.ndarray:
     """(n, V, d): the sum over the steered positions of one full forward Jacobian each."""
     total = []
     for ids in beginnings():
-        jacobian = torch.zeros(WORDS, WIDTH, dtype=torch.float64)
+        jacobian = here(torch.zeros(WORDS, WIDTH, dtype=torch.float64))
         for position in (p for p in positions if p < ids.shape[1]):
             jacobian += torch.autograd.functional.jacobian(
                 lambda h, ids=ids, position=position: full_logits(model, ids, LAYER, position, h),
                 own_state(model, position),
             )
         total.append(jacobian)
-    return torch.stack(total).numpy()
+    return torch.stack(total).cpu().numpy()
 
 
 def displacement(scale: float = 0.3) -> torch.Tensor:
     noise = torch.randn(WIDTH, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
-    return scale * noise
+    return here(scale * noise)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -87,7 +91,7 @@ def test_the_metric_is_the_sum_over_tokens_of_dense_ones(name, named):
     assert completion.positions == tuple(positions)
     expected = np.zeros((WIDTH, WIDTH))
     for jacobian, logits in zip(dense_jacobians(model, positions), completion.logits, strict=True):
-        p = torch.softmax(logits, -1).numpy()
+        p = torch.softmax(logits, -1).cpu().numpy()
         expected += jacobian.T @ (np.diag(p) - np.outer(p, p)) @ jacobian
     found = completion.fisher()
     assert np.linalg.norm(found - expected) < 1e-10 * np.linalg.norm(expected)
@@ -121,7 +125,8 @@ def test_a_displacement_everywhere_is_what_the_steering_hook_does(positions):
 
 def test_kl_is_summed_over_tokens_and_its_quadratic_part_is_the_metric():
     completion = Completion(tiny("llama"), prompt(LENGTH), COMPLETION, LAYER, "prompt")
-    direction = displacement(1.0).numpy() / np.linalg.norm(displacement(1.0))
+    direction = displacement(1.0).cpu().numpy()
+    direction /= np.linalg.norm(direction)
     quadratic = direction @ completion.fisher() @ direction / 2
     errors = []
     for size in (0.02, 0.01, 0.005):

@@ -10,7 +10,11 @@ from identifiability import FisherOperator, JacobianOperator
 from identifiability.errors import InvalidInput
 from llm_validation.continuation import Continuation
 from tests.llm_validation.architectures import ARCHITECTURES, BLOCKS, WIDTH, WORDS, prompt, tiny
+from tests.llm_validation.devices import here
 from tests.llm_validation.full_forward import full_logits, relative_error
+
+pytestmark = pytest.mark.usefixtures("device")
+
 
 # Relative to the largest logit, as the issue sets them: about a hundred roundings of each dtype.
 EXACT = {torch.float32: 1e-5, torch.float64: 1e-12}
@@ -40,7 +44,7 @@ def dense_jacobian(model, ids, layer: int, position: int, state: torch.Tensor) -
 def dense_fisher(jacobian: torch.Tensor, logits: torch.Tensor) -> np.ndarray:
     p = torch.softmax(logits.double(), -1)
     middle = torch.diag(p) - torch.outer(p, p)
-    return (jacobian.double().T @ middle @ jacobian.double()).numpy()
+    return (jacobian.double().T @ middle @ jacobian.double()).cpu().numpy()
 
 
 @pytest.mark.parametrize(("name", "dtype"), CASES)
@@ -123,12 +127,12 @@ def test_kl_is_the_definition_and_its_quadratic_part_is_the_fisher_metric():
     continuation = Continuation(tiny("gemma2"), prompt(), 1)
     metric, state = continuation.fisher(), continuation.state
     delta = displaced(torch.zeros_like(state) + 1, 1)[0] - 1
-    direction = (delta / delta.norm()).numpy()
+    direction = (delta / delta.norm()).cpu().numpy()
     quadratic = direction @ metric @ direction / 2
-    p, errors = torch.softmax(continuation.logits, -1).numpy(), []
+    p, errors = torch.softmax(continuation.logits, -1).cpu().numpy(), []
     for size in (0.2, 0.1, 0.05, 0.025):
         found = continuation.kl(size * direction)
-        q = torch.softmax(continuation(state + size * torch.tensor(direction)), -1).numpy()
+        q = torch.softmax(continuation(state + size * here(direction)), -1).cpu().numpy()
         assert found == pytest.approx(np.sum(p * np.log(p / q)), rel=1e-8, abs=0)
         errors.append(abs(found - size**2 * quadratic))
     slopes = np.diff(np.log(errors)) / np.log(0.5)
@@ -149,7 +153,7 @@ def test_kl_stays_accurate_far_below_the_rounding_of_the_normalisers():
 def test_kl_takes_batches_a_base_and_zero():
     continuation = Continuation(tiny("llama"), prompt(), 1)
     base = displaced(continuation.state, 1)[0]
-    deltas = displaced(torch.zeros(WIDTH).double() + 1, 6).reshape(2, 3, WIDTH) - 1
+    deltas = displaced(here(torch.ones(WIDTH)).double(), 6).reshape(2, 3, WIDTH) - 1
     found = continuation.kl(deltas, base)
     assert found.shape == (2, 3) and found.dtype == np.float64
     p = torch.log_softmax(continuation(base), -1)
@@ -174,7 +178,7 @@ def test_core_operators_run_through_a_continuation():
     model, ids = tiny("mistral"), prompt()
     continuation = Continuation(model, ids, 1)
     operator = JacobianOperator(continuation, continuation.state)
-    dense = dense_jacobian(model, ids, 1, -1, continuation.state).numpy()
+    dense = dense_jacobian(model, ids, 1, -1, continuation.state).cpu().numpy()
     scale = np.abs(dense).max()
     identity = np.eye(WIDTH)
     assert np.abs(operator @ identity - dense).max() < 1e-12 * scale
@@ -191,7 +195,7 @@ def test_vmap_over_states_is_the_batch():
 
 def test_layer_norm_models_do_not_see_a_constant_and_rms_models_do():
     """theory.md N6b, which float32 casts inside the norms would hide: 3e-8 instead of 1e-16."""
-    ones = torch.ones(WIDTH, dtype=torch.float64) / WIDTH**0.5
+    ones = here(torch.ones(WIDTH, dtype=torch.float64)) / WIDTH**0.5
     for name in ("gpt2", "gpt_neox", "opt", "phi", "bloom"):
         jacobian = Continuation(tiny(name), prompt(), 1).jacobian_of_final_state()
         assert (jacobian @ ones).norm() < 1e-13 * torch.linalg.matrix_norm(jacobian, 2), name

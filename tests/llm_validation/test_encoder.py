@@ -14,6 +14,7 @@ from llm_validation.encoder import EncoderContinuation
 from llm_validation.output_covariance import OutputCovariance
 from llm_validation.sentence_encoder import load_encoder
 from tests.llm_validation.architectures import tiny
+from tests.llm_validation.devices import here
 from tests.llm_validation.encoders import (
     BLOCKS,
     CONFIGURATIONS,
@@ -24,12 +25,15 @@ from tests.llm_validation.encoders import (
 )
 from tests.llm_validation.full_forward import relative_error
 
+pytestmark = pytest.mark.usefixtures("device")
+
 POST_LN = tuple(name for name in CONFIGURATIONS if name != "modernbert")
 TEXTS = (
     "This is an example sentence",
     "Quantum physics is hard to explain to my grandmother.",
     "Send the invoice today, please.",
 )
+
 # Rounding of some tens of operations in a row; float32 is 5e8 times coarser.
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
 
@@ -79,8 +83,8 @@ def test_the_jacobian_is_that_of_the_whole_model(architecture, layer):
 
 def test_states_come_in_any_batch_and_in_chunks():
     found = EncoderContinuation(tiny_encoder("bert"), words(), 1)
-    many = displaced(found.state) + torch.randn(
-        7, 30, WIDTH, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    many = displaced(found.state) + here(
+        torch.randn(7, 30, WIDTH, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     )
     singly = torch.stack([torch.stack([found(h) for h in row]) for row in many])
     assert found(many).shape == (7, 30, WIDTH)
@@ -90,18 +94,18 @@ def test_states_come_in_any_batch_and_in_chunks():
 @pytest.fixture(scope="module")
 def covariance():
     model = tiny_encoder("bert")
-    outputs = [full_output(model, words(seed=s), 0, 0).numpy() for s in range(4 * WIDTH)]
+    outputs = [full_output(model, words(seed=s), 0, 0).cpu().numpy() for s in range(4 * WIDTH)]
     return OutputCovariance.of(np.stack(outputs))
 
 
 def test_fisher_is_the_second_order_of_the_gaussian_divergence(covariance):
     found = EncoderContinuation(tiny_encoder("bert"), words(), 0)
     metric = found.fisher(covariance)
-    jacobian = torch.func.jacfwd(found)(found.state).numpy()
+    jacobian = torch.func.jacfwd(found)(found.state).cpu().numpy()
     expected = jacobian.T @ np.linalg.inv(covariance.matrix) @ jacobian
     assert np.abs(metric - expected).max() < 1e-10 * np.abs(expected).max()
     assert metric.dtype == np.float64 and np.array_equal(metric, metric.T)
-    direction = displaced(torch.zeros_like(found.state) + 1).numpy()
+    direction = displaced(torch.zeros_like(found.state) + 1).cpu().numpy()
     sizes = 10.0 ** -np.arange(1, 5)
     kl = found.kl(sizes[:, None] * direction, covariance)
     ratio = kl / (sizes**2 / 2 * (direction @ metric @ direction))
@@ -112,7 +116,8 @@ def test_fisher_is_the_second_order_of_the_gaussian_divergence(covariance):
 def test_kl_at_another_base_is_that_of_two_outputs(covariance):
     found = EncoderContinuation(tiny_encoder("bert"), words(), 1)
     base, delta = displaced(found.state), displaced(found.state, seed=2) - found.state
-    change = (full_output(tiny_encoder("bert"), words(), 1, 0, base + delta) - found(base)).numpy()
+    change = full_output(tiny_encoder("bert"), words(), 1, 0, base + delta) - found(base)
+    change = change.cpu().numpy()
     expected = change @ np.linalg.solve(covariance.matrix, change) / 2
     assert found.kl(delta, covariance, base) == pytest.approx(expected, rel=1e-10)
     assert found.kl(torch.zeros(2, 3, WIDTH), covariance, base).shape == (2, 3)

@@ -13,7 +13,10 @@ from identifiability.null_end import smallest_eigenpairs
 from llm_validation.continuation import Continuation
 from llm_validation.fisher import HeadMetric
 from tests.llm_validation.architectures import ARCHITECTURES, WIDTH, WORDS, prompt, tiny
+from tests.llm_validation.devices import here
 from tests.llm_validation.full_forward import full_logits
+
+pytestmark = pytest.mark.usefixtures("device")
 
 
 def drawn(width: int = 37, words: int = 101):
@@ -21,7 +24,7 @@ def drawn(width: int = 37, words: int = 101):
     weight = torch.randn(words, width, generator=generator, dtype=torch.float64)
     slopes = torch.rand(words, generator=generator, dtype=torch.float64) + 0.5
     logits = 3 * torch.randn(words, generator=generator, dtype=torch.float64)
-    return weight, slopes, torch.softmax(logits, -1)
+    return here(weight), here(slopes), here(torch.softmax(logits, -1))
 
 
 def definition(weight, slopes, probabilities):
@@ -39,7 +42,7 @@ def test_the_folded_head_is_the_definition(width, words_at_once):
     found = metric.dense()
     assert torch.equal(found, found.T)
     assert (found - expected).abs().max() < 1e-13 * expected.abs().max()
-    vectors = torch.linspace(-1, 2, 2 * width, dtype=torch.float64).sin().view(2, width)
+    vectors = here(torch.linspace(-1, 2, 2 * width, dtype=torch.float64).sin().view(2, width))
     product = vectors @ expected
     assert (metric.times(vectors) - product).abs().max() < 1e-12 * product.abs().max()
 
@@ -59,7 +62,7 @@ def test_products_in_float32_do_not_lose_what_all_words_have_in_common():
     weight, slopes, probabilities = drawn()
     single = (weight + 100).float()
     ones = torch.ones_like(slopes)
-    vectors = torch.linspace(-1, 2, 37).sin()[None]
+    vectors = here(torch.linspace(-1, 2, 37).sin()[None])
     found = HeadMetric(single, ones.float(), probabilities).times(vectors)
     expected = vectors.double() @ definition(single.double(), ones, probabilities)
     # The mean of rows near 100 is rounded at 6e-6 of an entry of order one; uncentred products
@@ -118,7 +121,7 @@ def test_products_with_the_jacobian_are_those_of_the_full_forward_pass(name):
     continuation = Continuation(model, ids, 1, 5)
     state = continuation.state + 0.1
     dense = torch.autograd.functional.jacobian(lambda h: full_logits(model, ids, 1, 5, h), state)
-    dense = dense.numpy()
+    dense = dense.cpu().numpy()
     operator = continuation.jacobian_operator(state)
     assert operator.shape == (WORDS, WIDTH)
     scale = np.abs(dense).max()

@@ -12,7 +12,11 @@ from identifiability.errors import InvalidInput
 from llm_validation.continuation import Continuation
 from llm_validation.hooks import Halt, edit_output, read_states, steer
 from tests.llm_validation.architectures import ARCHITECTURES, BLOCKS, WIDTH, prompt, tiny
+from tests.llm_validation.devices import here
 from tests.llm_validation.full_forward import relative_error
+
+pytestmark = pytest.mark.usefixtures("device")
+
 
 VECTOR = np.random.default_rng(0).standard_normal(WIDTH)
 LENGTH = prompt().shape[1]
@@ -61,7 +65,7 @@ def test_steering_the_last_position_is_the_continuation_at_the_displaced_state(n
     continuation = Continuation(model, prompt(), 1)
     with steer(model, VECTOR, 1, 0.7, positions="last"):
         steered = model(input_ids=prompt()).logits[0, -1]
-    expected = continuation(continuation.state + 0.7 * torch.tensor(VECTOR))
+    expected = continuation(continuation.state + 0.7 * here(VECTOR))
     assert relative_error(steered, expected) < 1e-12
     assert relative_error(steered, continuation.logits) > 1e-3
 
@@ -81,7 +85,7 @@ def test_exactly_the_positions_asked_are_displaced(positions, steered):
     with steer(model, VECTOR, 1, -2.0, positions=positions):
         found = read_states(model, prompt(), 1)
     expected = plain.clone()
-    expected[list(steered)] += -2.0 * torch.tensor(VECTOR)
+    expected[list(steered)] += -2.0 * here(VECTOR)
     assert torch.equal(found, expected)
     assert torch.equal(read_states(model, prompt(), 1), plain)
 
@@ -91,7 +95,7 @@ def test_steering_adds_up_over_layers_and_contexts():
     plain = read_states(model, prompt(), 1)
     with steer(model, VECTOR, 1, 1.0), steer(model, VECTOR, 1, 0.5):
         found = read_states(model, prompt(), 1)
-    assert relative_error(found, plain + 1.5 * torch.tensor(VECTOR)) < 1e-15
+    assert relative_error(found, plain + 1.5 * here(VECTOR)) < 1e-15
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -120,7 +124,7 @@ def test_gradients_run_through_steering():
     with steer(model, vector, 1, 0.3, positions="last"):
         model(input_ids=prompt()).logits[0, -1, 5].backward()
     continuation = Continuation(model, prompt(), 1)
-    state = (continuation.state + 0.3 * vector.detach()).requires_grad_()
+    state = (continuation.state + 0.3 * here(vector.detach())).requires_grad_()
     continuation(state)[5].backward()
     assert vector.grad is not None and state.grad is not None
     assert relative_error(vector.grad, 0.3 * state.grad) < 1e-12
@@ -239,7 +243,7 @@ def test_half_precision_is_steered_to_its_rounding(dtype):
         found = read_states(model, prompt(), 1)
     assert found.dtype == dtype
     # The vector and the sum are each rounded once.
-    expected = plain.double() + 2.0 * torch.tensor(VECTOR)
+    expected = plain.double() + 2.0 * here(VECTOR)
     assert relative_error(found.double(), expected) < 2 * torch.finfo(dtype).eps
 
 

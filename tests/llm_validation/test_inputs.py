@@ -7,9 +7,17 @@ import pytest
 import torch
 
 from identifiability.errors import InvalidInput
+from llm_validation.batches import pad
+from llm_validation.completion import Completion
+from llm_validation.continuation import Continuation
+from llm_validation.hooks import read_states, steer
 from llm_validation.inputs import position_index, states, token_ids
+from llm_validation.prompt_fisher import fisher_metrics, mean_fisher
 from llm_validation.structure import decoder_of
-from tests.llm_validation.architectures import WIDTH, WORDS, tiny
+from tests.llm_validation.architectures import CONTEXT, WIDTH, WORDS, tiny
+from tests.llm_validation.devices import here
+
+pytestmark = pytest.mark.usefixtures("device")
 
 
 @pytest.fixture
@@ -42,6 +50,46 @@ def test_every_form_of_a_prompt_becomes_one_row(decoder, ids):
 def test_a_bad_prompt_is_one_sentence(decoder, ids, sentence):
     with pytest.raises(InvalidInput, match=sentence) as raised:
         token_ids(decoder, ids)
+    assert "\n" not in str(raised.value)
+
+
+def forward(model, ids, positions):
+    with steer(model, np.ones(WIDTH), 1, 1.0, positions):
+        model(input_ids=here([ids]))
+
+
+def generate(model, ids, use_cache):
+    with steer(model, np.ones(WIDTH), 1, 1.0):
+        model.generate(
+            here([ids[:-5]]), max_new_tokens=6, use_cache=use_cache, pad_token_id=0,
+            eos_token_id=None,
+        )  # fmt: skip
+
+
+ENTRIES = {
+    "Continuation": lambda model, ids: Continuation(model, ids, 1),
+    "Completion": lambda model, ids: Completion(model, ids[:60], [*ids[60:], 3], 1),
+    "read_states": lambda model, ids: read_states(model, ids, 1),
+    "pad": lambda model, ids: pad(model, [[3], ids]),
+    "fisher_metrics": lambda model, ids: list(fisher_metrics(model, [ids], 1)),
+    "mean_fisher": lambda model, ids: mean_fisher(model, [ids], 1),
+    "steer all": lambda model, ids: forward(model, ids, "all"),
+    "steer last": lambda model, ids: forward(model, ids, "last"),
+    "steer mask": lambda model, ids: forward(model, ids, [True] * len(ids)),
+    "generate": lambda model, ids: generate(model, ids, True),
+    "generate without cache": lambda model, ids: generate(model, ids, False),
+}
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_a_prompt_longer_than_the_context_is_one_sentence_at_every_entry(name, entry):
+    """GPT-2 itself answers with an index error, a Llama with nonsense."""
+    model = tiny(name, torch.float32)
+    ENTRIES[entry](model, [3] * CONTEXT)
+    sentence = f"must fit the context of {CONTEXT} tokens, got {CONTEXT + 1}; shorten it"
+    with pytest.raises(InvalidInput, match=sentence) as raised:
+        ENTRIES[entry](model, [3] * (CONTEXT + 1))
     assert "\n" not in str(raised.value)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from dataclasses import replace
 
+import accelerate
 import numpy as np
 import pytest
 import torch
@@ -13,8 +15,11 @@ import transformers
 
 from identifiability.errors import InvalidInput
 from llm_validation import embedded, models
+from llm_validation.completion import Completion
 from llm_validation.continuation import Continuation
+from llm_validation.hooks import read_states, steer
 from llm_validation.models import DEFAULT_MODEL, load_model, prepare
+from llm_validation.structure import decoder_of
 from tests.llm_validation.architectures import prompt, tiny
 from tests.llm_validation.encoders import tiny_encoder
 
@@ -154,7 +159,7 @@ def test_a_gpu_that_is_not_there_is_one_sentence(monkeypatch):
 
 
 def test_spread_over_the_devices_it_is_the_same_model(folder, monkeypatch):
-    """One device here; several were not tried."""
+    """One device here."""
     asked, original = [], transformers.AutoModelForCausalLM.from_pretrained
 
     def noted(*arguments, **options):
@@ -166,6 +171,56 @@ def test_spread_over_the_devices_it_is_the_same_model(folder, monkeypatch):
     assert asked == ["auto", None]
     first, second = (Continuation(model, prompt(), 1).fisher() for model in (spread, whole))
     np.testing.assert_array_equal(first, second)
+
+
+# accelerate keeps these parts on disk and brings each to its device while it runs.
+@pytest.mark.parametrize("on_disk", [(), (2, 3), (0, 1, 2, 3)], ids=["none", "two", "all"])
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_blocks_that_accelerate_keeps_on_disk_are_read_steered_and_differentiated(
+    tmp_path, name, on_disk
+):
+    whole = tiny(name)
+    spread = spread_out(whole, tmp_path, lambda part, index: index in on_disk)
+    blocks = decoder_of(spread).blocks
+    assert [next(block.parameters()).is_meta for block in blocks] == [
+        i in on_disk for i in range(4)
+    ]
+    vector = np.linspace(-1, 1, 32)
+    found = []
+    for model in (whole, spread):
+        completion = Completion(model, prompt(), [3, 4], 1, "prompt")
+        results = [Continuation(model, prompt(), 1).fisher(), completion.kl(vector)]
+        with steer(model, np.stack([vector, vector]), [0, 2], 0.5, "last"):
+            results.append(read_states(model, prompt(), [0, 3]).numpy())
+            results.append(model(input_ids=prompt()).logits.numpy())
+        found.append(results)
+    assert all(np.array_equal(*pair) for pair in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("left", ["embed_tokens", "lm_head"])
+def test_an_embedding_or_a_head_on_disk_is_one_sentence(tmp_path, left):
+    spread = spread_out(tiny("llama"), tmp_path, lambda part, index: part.endswith(left))
+    sentence = "must have its embedding and its head in memory, .*; offload blocks alone"
+    for use in (
+        lambda: Continuation(spread, prompt(), 1),
+        lambda: read_states(spread, prompt(), 1),
+    ):
+        with pytest.raises(InvalidInput, match=sentence) as raised:
+            use()
+        assert "\n" not in str(raised.value)
+
+
+def spread_out(model, folder, on_disk):
+    """A copy with the parts on disk for which ``on_disk(name, index of block)`` says so."""
+    spread = copy.deepcopy(model)
+    blocks = list(decoder_of(spread).blocks)
+    places = {}
+    for name, part in spread.named_modules():
+        inside = any(name.startswith(f"{other}.") for other in places)
+        if not inside and (part in blocks or not list(part.children())):
+            index = blocks.index(part) if part in blocks else None
+            places[name] = "disk" if on_disk(name, index) else "cpu"
+    return accelerate.dispatch_model(spread, places, offload_dir=folder, force_hooks=True)
 
 
 def test_weights_left_on_disk_are_one_sentence(folder, monkeypatch):

@@ -15,6 +15,8 @@ from llm_validation.models import LanguageModel
 from llm_validation.prompt_fisher import MetricStore, fisher_metrics, mean_fisher, metric_error
 from tests.llm_validation.architectures import BLOCKS, WIDTH, WORDS, tiny
 
+pytestmark = pytest.mark.usefixtures("device")
+
 
 def named(dtype: str = "float64", architecture: str = "llama") -> LanguageModel:
     return LanguageModel(

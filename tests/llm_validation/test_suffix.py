@@ -10,10 +10,17 @@ import transformers
 
 from identifiability.errors import InvalidInput
 from llm_validation.attention import NAME
+from llm_validation.completion import Completion
+from llm_validation.continuation import Continuation
+from llm_validation.hooks import steer
 from llm_validation.prefix import batch_of_one
 from llm_validation.structure import decoder_of
 from llm_validation.suffix import Suffix
 from tests.llm_validation.architectures import BLOCKS, WIDTH, prompt, tiny
+from tests.llm_validation.devices import here
+from tests.llm_validation.full_forward import full_logits, relative_error
+
+pytestmark = pytest.mark.usefixtures("device")
 
 
 def suffix(model, layer=1, position=10):
@@ -127,7 +134,7 @@ def test_a_head_that_mixes_its_logits_is_refused():
             output.logits = torch.log_softmax(output.logits, dim=-1)
             return output
 
-    model = Normalised(tiny("llama").config).double().eval()
+    model = Normalised(tiny("llama").config).to(prompt().device).double().eval()
     model.load_state_dict(tiny("llama").state_dict())
     with pytest.raises(InvalidInput, match="mixes its logits after the head"):
         suffix(model)
@@ -152,6 +159,71 @@ def test_a_model_with_some_blocks_without_keys_and_values_is_refused():
         vocab_size=67,
         layer_types=["conv", "full_attention"] * 2,
     )
-    model = transformers.Lfm2ForCausalLM(config).eval()
+    model = transformers.Lfm2ForCausalLM(config).to(prompt().device).eval()
     with pytest.raises(InvalidInput, match=r"has a block that keeps no keys and values"):
         suffix(model)
+
+
+VECTOR = torch.linspace(-1, 2, WIDTH, dtype=torch.float64).sin()
+SOME_POSITIONS = ["last", "prompt", "generated", ("last", "generated"), [True] * 11]
+
+
+@pytest.mark.parametrize("positions", SOME_POSITIONS, ids=str)
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda model: Continuation(model, prompt(), 1),
+        lambda model: Completion(model, prompt(), [3, 4], 1),
+    ],
+    ids=["continuation", "completion"],
+)
+def test_parts_of_a_prompt_are_not_taken_for_the_prompt_that_is_steered(build, positions):
+    model = tiny("llama")
+    sentence = 'prompt in parts, each of which steering at positions other than "all" would take'
+    built = build(model)
+    with steer(model, VECTOR, 0, 1.0), steer(model, VECTOR, 2, 0.3, positions):
+        with pytest.raises(InvalidInput, match=sentence) as raised:
+            build(model)
+        with pytest.raises(InvalidInput, match=sentence):
+            built(VECTOR)
+    assert "\n" not in str(raised.value)
+    assert relative_error(build(model).logits, built.logits) == 0
+
+
+@pytest.mark.parametrize("layer", [0, 1, 2])
+def test_a_continuation_of_a_model_that_is_steered_everywhere_is_that_model_s(layer):
+    model = tiny("llama")
+    with steer(model, VECTOR, layer, 0.5):
+        built = Continuation(model, prompt(), 1)
+        assert relative_error(built.logits, full_logits(model, prompt(), 1, 10, None)) < 1e-12
+        other = built.state + here(VECTOR)
+        expected = full_logits(model, prompt(), 1, 10, other)
+        assert relative_error(built(other), expected) < 1e-12
+    assert relative_error(full_logits(model, prompt(), 1, 10, other), expected) > 1e-3
+
+
+def test_a_prefix_without_the_steering_is_not_joined_with_it():
+    model = tiny("llama")
+    plain = Continuation(model, prompt(), 1)
+    with steer(model, VECTOR, 0, 0.5):
+        steered = Continuation(model, prompt(), 1)
+        with pytest.raises(InvalidInput, match=r"under the steering that it was built under"):
+            plain.fisher()
+        steered.fisher()
+    with pytest.raises(InvalidInput, match=r"built under.*; build it inside of that steer"):
+        steered.kl(VECTOR)
+    plain.fisher()
+
+
+def test_steering_of_another_model_does_not_matter():
+    with steer(tiny("gpt2"), VECTOR, 0, 1.0, "last"):
+        assert Continuation(tiny("llama"), prompt(), 1).fisher().shape == (WIDTH, WIDTH)
+
+
+def test_memory_that_runs_out_at_construction_is_one_sentence(monkeypatch):
+    def running_out(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(torch.nn.Linear, "forward", running_out)
+    with pytest.raises(InvalidInput, match=r"memory must hold one row .* use a shorter prompt"):
+        suffix(tiny("llama"))
