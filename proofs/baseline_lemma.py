@@ -74,11 +74,9 @@ class SteeringExperiment:
 
 def declares_equivalence(differences: np.ndarray, margin: np.ndarray) -> np.ndarray:
     """TOST at LEVEL: the (1 - 2 LEVEL) confidence interval lies inside the margin."""
-    from scipy.special import stdtrit
+    from identifiability.statistics import tost_p_values
 
-    n = differences.shape[1]
-    half_width = stdtrit(n - 1, 1 - LEVEL) * differences.std(axis=1, ddof=1) / np.sqrt(n)
-    return np.abs(differences.mean(axis=1)) + half_width < margin
+    return tost_p_values(differences, margin) < LEVEL
 
 
 def finds_no_difference(differences: np.ndarray) -> np.ndarray:
@@ -91,22 +89,17 @@ def finds_no_difference(differences: np.ndarray) -> np.ndarray:
 
 
 def equivalence_probability(n: int, mean: float, margin: float) -> float:
-    """P(TOST declares equivalence), as an average over the quantiles of the sample's deviation."""
-    from scipy.special import chdtri, ndtr, stdtrit
+    """P(TOST declares equivalence), averaged over the law of the sample's deviation."""
+    from identifiability.statistics import power
 
-    upper = (np.arange(4000) + 0.5) / 4000
-    deviation = np.sqrt(chdtri(n - 1, upper) / (n - 1))
-    reach = np.maximum(0, margin * np.sqrt(n) - stdtrit(n - 1, 1 - LEVEL) * deviation)
-    centre = mean * np.sqrt(n)
-    return float(np.mean(ndtr(reach - centre) - ndtr(-reach - centre)))
+    return power(n, deviation=1.0, difference=mean, margin=margin, alpha=LEVEL)
 
 
 def no_difference_probability(n: int, mean: float) -> float:
-    """P(two-sided t test is not significant), by the noncentral t distribution."""
-    from scipy.special import nctdtr, stdtrit
+    """P(two-sided t test is not significant), averaged likewise."""
+    from identifiability.statistics import power
 
-    critical, centre = stdtrit(n - 1, 1 - LEVEL / 2), mean * np.sqrt(n)
-    return float(nctdtr(n - 1, centre, critical) - nctdtr(n - 1, centre, -critical))
+    return 1 - power(n, deviation=1.0, difference=mean, alpha=LEVEL)
 
 
 # --- assumptions --------------------------------------------------------------------------------
