@@ -1,0 +1,114 @@
+"""Cells computed on this machine, in this process or on worker processes of joblib's loky."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from identifiability.cell import Cell
+from identifiability.cell_execution import ONE_THREAD, Outcome, execute
+
+_IDLE = 300  # s a worker is kept for the next cells, with the contexts that it has built
+
+
+def computed_locally(cells: Sequence[Cell], workers: int) -> Iterator[tuple[Cell, Outcome]]:
+    """Each cell with its outcome, as it arrives; begun in their order.
+
+    Cells whose worker is killed are computed once more, alone; killed again, they are missing.
+    """
+    if workers == 1:
+        for cell in cells:
+            yield cell, execute(cell, cell.key)
+        return
+    waiting = deque(cells)
+    while waiting:
+        killed: list[Cell] = []
+        yield from _until_a_worker_is_killed(waiting, workers, killed)
+        for cell in killed:
+            again: list[Cell] = []
+            yield from _until_a_worker_is_killed(deque([cell]), 1, again)
+            if again:
+                yield cell, _killed_twice()
+
+
+def _killed_twice() -> Outcome:
+    reason = (
+        "its worker process was killed, and again when it ran alone; most likely memory ran out: "
+        "give it more, or ask for fewer prompts"
+    )
+    return Outcome(None, reason, 0.0, 1)
+
+
+def _until_a_worker_is_killed(
+    waiting: deque[Cell], workers: int, killed: list[Cell]
+) -> Iterator[tuple[Cell, Outcome]]:
+    """Take cells off the left of ``waiting``; those in flight when one is killed go to ``killed``.
+
+    No more are handed out than there are workers, so that a kill can cost no others.
+    """
+    executor = _executor(workers)
+    in_flight: dict[Future[Outcome], Cell] = {}
+    with warnings.catch_warnings():
+        # loky replaces a worker whose memory grew, as it does when torch is imported, and says so.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+        try:
+            while (waiting and not killed) or in_flight:
+                while waiting and not killed and len(in_flight) < workers:
+                    cell = waiting[0]
+                    try:
+                        future = executor.submit(_in_worker, os.getpid(), cell, cell.key)
+                    except BrokenProcessPool:
+                        # It was an idle worker that was killed.
+                        executor = _executor(workers)
+                        continue
+                    in_flight[future] = waiting.popleft()
+                done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
+                # What is finished is handed over before what failed is raised.
+                for future in sorted(done, key=lambda f: f.exception() is not None):
+                    cell = in_flight.pop(future)
+                    if isinstance(future.exception(), BrokenProcessPool):
+                        killed.append(cell)
+                    else:
+                        yield cell, future.result()
+        except BaseException:
+            # An error, Ctrl-C, or a reader that stopped: what is in flight is wanted no more.
+            executor.shutdown(wait=False, kill_workers=True)
+            raise
+
+
+def _executor(workers: int) -> Any:
+    from joblib.externals.loky import get_reusable_executor
+
+    return get_reusable_executor(
+        max_workers=workers,
+        timeout=_IDLE,
+        env=ONE_THREAD,
+        # At the start of a worker, not of its first cell: a parent can be killed between the two.
+        initializer=_end_with,
+        initargs=(os.getpid(),),
+    )
+
+
+def _end_with(parent: int) -> None:
+    """End this worker soon after a parent that was killed: its results would go nowhere."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _in_worker(parent: int, cell: Cell, key: str) -> Outcome:
+    if os.getppid() != parent:
+        # Killed a moment ago, with this cell still in the queue: do not begin it.
+        os._exit(1)
+    return execute(cell, key)
