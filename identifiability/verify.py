@@ -26,7 +26,7 @@ class Run(Protocol):
     """Computes a part's results, as the part's own ``--json`` has them."""
 
     def __call__(
-        self, *, seed: int, full: bool, workers: int, advance: Advance
+        self, *, seed: int, full: bool, workers: int, out: Path, advance: Advance
     ) -> dict[str, Any]: ...
 
 
@@ -77,7 +77,7 @@ def command(
     results: dict[str, Any] = {"version": version(), "schema": SCHEMA, "proofs": None}
     for part in parts:
         with progress_bar(part.title, quiet=quiet) as advance:
-            found = part.run(seed=seed, full=full, workers=workers, advance=advance)
+            found = part.run(seed=seed, full=full, workers=workers, out=out, advance=advance)
         results[part.name] = found
         typer.echo(part.summary(found) + "\n")
     results["provenance"] = provenance(seed) | {"seconds": time.perf_counter() - start}

@@ -10,34 +10,55 @@ import typer
 from identifiability.progress import Advance, progress_bar
 from identifiability.verify import VerifyPart
 
-DEFAULT_TRAITS = ("formality", "sentiment")
-
 
 def command(
     model: Annotated[
         str | None, typer.Option(help="Name, folder or Hugging Face id; the embedded one if none.")
     ] = None,
     layer: Annotated[
-        int | None, typer.Option(help='"After block i", from 0; the middle one by default.')
+        list[int] | None,
+        typer.Option(help='"After block i", from 0; the middle one by default; may be repeated.'),
     ] = None,
     trait: Annotated[
         list[str] | None, typer.Option(help="A shipped trait or a JSON file; may be repeated.")
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="More prompts and directions.")] = False,
-    out: Annotated[Path, typer.Option(help="Where the results go.")] = Path("results/llm"),
+    claim: Annotated[
+        list[str] | None, typer.Option(help="Name or number of a claim; may be repeated.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Paper-size runs: up to 3 hours.")] = False,
+    out: Annotated[
+        Path, typer.Option(help="Where the results go; what it holds already is not run again.")
+    ] = Path("results/llm"),
+    cluster: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Local processes.", min=1)] = 2,
     seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Test claims on a transformer: every prediction first, then the measurement, a verdict."""
     from identifiability.results import output_directory, provenance, write_json
-    from llm_validation.run import FULL, QUICK, run, summary
+    from identifiability.store import Store
+    from llm_validation.request import Request
+    from llm_validation.result_file import summary
+    from llm_validation.run import run
+    from llm_validation.scale import Scale
 
+    request = Request(
+        model=model,
+        layers=tuple(layer or ()),
+        traits=tuple(trait or ()),
+        claims=tuple(claim or ()),
+        scale=Scale.FULL if full else Scale.THIN,
+        seed=seed,
+    )
     output_directory(out)
-    with progress_bar("llm", quiet=quiet) as advance:
-        results = run(model, layer, trait or DEFAULT_TRAITS, FULL if full else QUICK, seed, advance)
+    with Store(out, seed=seed) as store, progress_bar("llm", quiet=quiet) as advance:
+        results = run(request, store, workers=workers, cluster=cluster, advance=advance)
     write_json(out / "results.json", results | {"provenance": provenance(seed)})
     typer.echo(summary(results))
     typer.echo(f"results: {out / 'results.json'}")
+    raise typer.Exit(1 if results["cells"]["missing"] else 0)
 
 
 def models(
@@ -74,14 +95,19 @@ def _prepare() -> None:
         )
 
 
-def _run(*, seed: int, full: bool, workers: int, advance: Advance) -> dict[str, Any]:
-    from llm_validation.run import FULL, QUICK, run
+def _run(*, seed: int, full: bool, workers: int, out: Path, advance: Advance) -> dict[str, Any]:
+    from identifiability.store import Store
+    from llm_validation.request import Request
+    from llm_validation.run import run
+    from llm_validation.scale import Scale
 
-    return run(None, None, DEFAULT_TRAITS, FULL if full else QUICK, seed, advance)
+    request = Request(scale=Scale.FULL if full else Scale.QUICK, seed=seed)
+    with Store(out, seed=seed) as store:
+        return run(request, store, workers=workers, advance=advance)
 
 
 def _summary(results: dict[str, Any]) -> str:
-    from llm_validation.run import summary
+    from llm_validation.result_file import summary
 
     return summary(results)
 

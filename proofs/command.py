@@ -97,7 +97,7 @@ def _count(parts: list[dict[str, Any]], wanted: str, word: str) -> str:
     return f"{good} {word}" if good == len(parts) else f"FAILED {good} of {len(parts)} {word}"
 
 
-def _run_all(*, seed: int, full: bool, workers: int, advance: Advance) -> dict[str, Any]:
+def _run_all(*, seed: int, full: bool, workers: int, out: Path, advance: Advance) -> dict[str, Any]:
     from proofs.running import run
 
     return run(select([]), seed, workers, advance)

@@ -202,7 +202,7 @@ def _wrapped(text: str, first: str, others: str) -> str:
     )
 
 
-def _run_all(*, seed: int, full: bool, workers: int, advance: Advance) -> dict[str, Any]:
+def _run_all(*, seed: int, full: bool, workers: int, out: Path, advance: Advance) -> dict[str, Any]:
     rows = select([])
     return run(
         rows,

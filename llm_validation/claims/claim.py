@@ -1,29 +1,22 @@
-"""The record of a claim and the rules by which a measurement confirms or refutes it.
+"""The records that claims are made of: what is predicted, what will measure it, what came out.
 
-Margins are set here, from theory.md section 4, before anything is measured. A verdict compares an
-interval with a margin: inside it the claim is confirmed, outside it refuted, and across its edge
-the data do not decide. No difference found is never read as equivalence.
+A claim is a module of this folder. ``preparation(setting)`` names the cells that its predictions
+rest on; ``predict(setting)`` states every number, in ``Arm``s that name the cells which will
+measure them; ``judge(setting, arms)`` turns the measured cells into rows. Predictions are stored
+before any of their cells runs.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any, Protocol
 
+from identifiability.cells import Cell
 from identifiability.statistics import Interval
-
-EPSILON = 0.01
-"""Nats; with fewer than about 230 samples no test keeps the sum of its two errors at 0.05
-(Bretagnolle--Huber, N7)."""
-
-LOG_BAND = math.log(2)
-"""A predicted KL or ratio is confirmed within a factor of two: the second-order term alone is
-meant, and at the strengths judged the next one may reach half of it."""
-
-FIRST_ORDER_STRENGTH = 0.5
-"""Largest strength at which a predicted KL or ratio is judged against its band; beyond it both are
-reported, without a verdict. An upper limit in nats needs no prediction and is judged throughout."""
+from llm_validation.scale import Scale
+from llm_validation.setting import Setting
 
 
 class Outcome(StrEnum):
@@ -35,15 +28,37 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class Judgement:
+    """A verdict on one row, before the other rows of its family are counted.
+
+    Attributes
+    ----------
+    outcome
+        At the row's own level; None where the row is reported and not judged.
+    reason
+        In a sentence, with the numbers.
+    p_confirm, p_refute
+        p-values of the nulls "the claim is false" and "the claim is true": small ones confirm and
+        refute. None where the verdict does not come from a test.
+    """
+
+    outcome: Outcome | None
+    reason: str
+    p_confirm: float | None = None
+    p_refute: float | None = None
+
+
+@dataclass(frozen=True)
 class Prediction:
     """A number stated before the measurement, with what it is about.
 
     ``interval`` is the prediction's own uncertainty, from the prompts that it was estimated on.
-    Both are None where there is nothing to predict; the arm is then missing, with a reason.
+    Both are None where there is nothing to predict; the arm then says why in ``Arm.unmeasurable``.
     """
 
     claim: str
     theorem: str
+    layer: int
     trait: str
     arm: str
     alpha: float
@@ -51,53 +66,93 @@ class Prediction:
     prediction_interval: tuple[float, float] | None
     margin: float
     unit: str
+    observable: str = "next-token distribution"
+    regime: str = "white box, single layer"
+
+    @property
+    def key(self) -> str:
+        """Names the prediction among all of a run."""
+        return f"{self.claim}/{self.layer}/{self.trait}/{self.arm}/{self.alpha:g}"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A prediction, the cells that measure it, and what its claim needs to judge it.
+
+    ``unmeasurable`` says why there is nothing to measure, if so: that is no missing cell.
+    """
+
+    prediction: Prediction
+    cells: tuple[Cell, ...]
+    data: Any = None
+    unmeasurable: str | None = None
 
 
 @dataclass(frozen=True)
 class ClaimResult(Prediction):
     """One row of ``claims`` in the results file (docs/interfaces.md): a prediction, measured.
 
-    ``verdict`` is None at strengths that are reported and not judged (such rows go into the
-    strength sweeps only), and where nothing was measured (such rows are missing cells).
+    ``verdict`` is None at strengths that are reported and not judged.
     """
 
-    layer: int
-    measured: float | None
-    interval: tuple[float, float] | None
-    seeds: int
-    n_prompts: int
-    dtype: str
-    verdict: Outcome | None
-    reason: str
-    regime: str = "white box, single layer"
-    observable: str = "next-token distribution"
-    family: str = "pre-registered margins, no null hypothesis"
+    measured: float | None = None
+    interval: tuple[float, float] | None = None
+    seeds: int = 1
+    n_prompts: int = 0
+    dtype: str = ""
+    verdict: Outcome | None = None
+    reason: str = ""
+    family: str = ""
+    p_confirm: float | None = None
+    p_refute: float | None = None
     p_adjusted: float | None = None
     power: float | None = None
     paper_statistic: float | None = None
 
-    @property
-    def key(self) -> str:
-        """Names the cell among all of a run."""
-        return f"{self.claim}/{self.trait}/{self.arm}/{self.alpha:g}"
+
+class Claim(Protocol):
+    """What a module of this folder offers."""
+
+    NAME: str
+    NUMBER: int
+    THEOREM: str
+    TITLE: str
+    SCALES: frozenset[Scale]
+
+    @staticmethod
+    def preparation(setting: Setting) -> list[Cell]: ...
+
+    @staticmethod
+    def predict(setting: Setting) -> list[Arm]: ...
+
+    @staticmethod
+    def judge(setting: Setting, arms: Sequence[Arm]) -> list[ClaimResult]: ...
 
 
-def within_band(log_ratio: Interval, band: float = LOG_BAND) -> tuple[Outcome, str]:
-    """Verdict on log(measured/predicted) against a symmetric band around zero."""
-    found = f"log(measured/predicted) in [{log_ratio.low:+.2f}, {log_ratio.high:+.2f}]"
-    if -band <= log_ratio.low and log_ratio.high <= band:
-        return Outcome.CONFIRMED, f"{found}, inside ±{band:.2f}"
-    if log_ratio.low > band or log_ratio.high < -band:
-        return Outcome.REFUTED, f"{found}, outside ±{band:.2f}"
-    return Outcome.INCONCLUSIVE, f"{found}, across the edge of ±{band:.2f}: more prompts needed"
-
-
-def at_most(value: Interval, limit: float, unit: str) -> tuple[Outcome, str]:
-    """Verdict on an upper limit; the interval's ends are one-sided bounds."""
-    bound = f"nominal one-sided {100 * (1 + value.level) / 2:.1f} % bound"
-    if value.high <= limit:
-        return Outcome.CONFIRMED, f"upper {bound} {value.high:.2g} <= {limit:g} {unit}"
-    if value.low > limit:
-        return Outcome.REFUTED, f"lower {bound} {value.low:.2g} > {limit:g} {unit}"
-    ends = f"[{value.low:.2g}, {value.high:.2g}]"
-    return Outcome.INCONCLUSIVE, f"{ends} holds {limit:g} {unit}: more prompts needed"
+def result(
+    setting: Setting,
+    prediction: Prediction,
+    value: Interval | None,
+    judgement: Judgement,
+    *,
+    seeds: int,
+    n_prompts: int,
+    power: float | None = None,
+    paper_statistic: float | None = None,
+) -> ClaimResult:
+    """The row of a measured prediction."""
+    return ClaimResult(
+        **asdict(prediction),
+        measured=None if value is None else value.estimate,
+        interval=None if value is None else (value.low, value.high),
+        seeds=seeds,
+        n_prompts=n_prompts,
+        dtype=setting.dtype,
+        verdict=judgement.outcome,
+        reason=judgement.reason,
+        family=prediction.claim,
+        p_confirm=judgement.p_confirm,
+        p_refute=judgement.p_refute,
+        power=power,
+        paper_statistic=paper_statistic,
+    )

@@ -1,177 +1,185 @@
-r"""Claim 1 — directions of low Fisher information are as invisible as predicted (N7).
+r"""Directions of low Fisher information are as invisible as predicted (N7, N2, N4).
 
-Two predictions, both about norm-matched displacements alpha ||v|| u orthogonal to v:
+Three predictions, all about norm-matched displacements alpha ||v|| u orthogonal to v:
 
 * **decile**: for u drawn from each decile of the spectrum of G the KL on unseen prompts is
   ½ α² ||v||² uᵀGu, within a factor of two, at strengths up to 0.5, wherever that is above the
   floor of rounding;
 * **null**: for u drawn from the epsilon-null space at radius alpha ||v|| the KL is at most epsilon.
   This is an upper limit, not a predicted value, and is judged at every strength. It is about the
-  average of such directions: the edge of the null space, and so its dimension, are not tested.
+  average of such directions;
+* **null edge**: for u drawn from the most visible twentieth of that space the KL is what G says,
+  within a factor of two, at strengths up to 0.5. The dimension of the space rests on its edge,
+  which the average does not see.
 
-Beyond strength 0.5 the deciles are measured and reported without a verdict.
+Beyond strength 0.5 deciles and edge are measured and reported without a verdict.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
+from identifiability.cells import Cell
 from identifiability.statistics import Interval, cluster_bootstrap
-from llm_validation.claims.claim import (
+from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
+from llm_validation.claims.displaced import Draft, displaced_arms, found
+from llm_validation.claims.judgement import (
     EPSILON,
     FIRST_ORDER_STRENGTH,
     LOG_BAND,
-    ClaimResult,
-    Outcome,
-    Prediction,
     at_most,
+    reported,
     within_band,
 )
 from llm_validation.directions import random_in_span
-from llm_validation.setting import Setting, quadratic_divergences
+from llm_validation.scale import Scale
+from llm_validation.setting import Setting
 
-STRENGTHS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0)
+NAME = "epsilon_null"
+NUMBER = 1
+THEOREM = "N7"
+TITLE = "directions of low Fisher information are invisible"
+SCALES = frozenset(Scale)
+
+STRENGTHS = {
+    Scale.QUICK: (0.25, 0.5, 1.0, 2.0),
+    Scale.THIN: (0.1, 0.25, 0.5, 1.0, 1.5, 2.0),
+    Scale.FULL: (0.1, 0.25, 0.5, 1.0, 1.5, 2.0),
+}
+DIRECTIONS = {Scale.QUICK: 3, Scale.THIN: 3, Scale.FULL: 10}
 DECILES = 10
+EDGE = 0.05  # share of the null space that counts as its edge, at least two dimensions
 
 # KL is quadratic in the logits, so rounding that alone shows a KL of f changes a KL of K by up to
 # f + 2 sqrt(f K), through the cross term: a tenth at K = 400 f, small against a factor of two.
 ABOVE_FLOOR = 400.0
 
 
-@dataclass(frozen=True)
-class Arm:
-    """A set of displacements, and what is predicted for their mean divergence."""
-
-    prediction: Prediction
-    displacements: np.ndarray  # (k, d)
-    predicted: np.ndarray  # (N,) quadratic divergence on each predicting prompt
-
-
-def predict(setting: Setting, directions: int) -> list[Arm]:
-    """State every number, from the choosing and predicting prompts alone.
-
-    Parameters
-    ----------
-    directions
-        Independent directions drawn in each arm.
-    """
-    return [
-        arm
-        for index, trait in enumerate(setting.vectors)
-        for arms in (_decile_arms, _null_arms)
-        for arm in arms(setting, trait, index, directions)
-    ]
+def preparation(setting: Setting) -> list[Cell]:
+    """Vectors, spectra, rounding, and metrics of prompts that chose no direction."""
+    cells = setting.vector_cells()
+    for layer in setting.layers:
+        cells += setting.spectrum_cells(layer) + setting.metric_cells("predicting", layer)
+        cells += setting.floor_cells(layer)
+    return cells
 
 
-def measure(setting: Setting, arms: list[Arm]) -> list[ClaimResult]:
-    """Measure every arm on the held-out prompts and judge those of strength up to 0.5."""
-    floor = setting.divergence_floor
-    everything = np.concatenate([arm.displacements for arm in arms])
-    found = setting.divergences(everything, "KL along the spectrum")
-    ends = np.cumsum([len(arm.displacements) for arm in arms])
-    columns = np.split(found, ends[:-1], axis=1)
-    return [_judged(setting, arm, part, floor) for arm, part in zip(arms, columns, strict=True)]
+def predict(setting: Setting) -> list[Arm]:
+    """State every number, from the choosing and predicting prompts alone."""
+    drafts = []
+    for layer in setting.layers:
+        for trait in setting.traits:
+            drafts += _deciles(setting, layer, trait)
+            drafts += _null(setting, layer, trait)
+    return displaced_arms(setting, drafts)
 
 
-def _decile_arms(setting: Setting, trait: str, index: int, directions: int) -> list[Arm]:
-    vector = setting.vectors[trait].vector
-    spectrum = setting.choosing_spectrum
-    parts = np.array_split(np.arange(spectrum.width), DECILES)
-    arms = []
-    for decile, columns in enumerate(parts, start=1):
-        rng = np.random.default_rng([setting.seed, 1, index, decile])
-        units = random_in_span(spectrum.eigenvectors[:, columns], vector, directions, rng)
-        arms += [_arm(setting, trait, f"decile {decile}", a, units, LOG_BAND) for a in STRENGTHS]
-    return arms
+def judge(setting: Setting, arms: Sequence[Arm]) -> list[ClaimResult]:
+    """Measure every arm on the held-out prompts and judge it where the theory covers it."""
+    return [_judged(setting, arm) for arm in arms]
 
 
-def _null_arms(setting: Setting, trait: str, index: int, directions: int) -> list[Arm]:
-    vector = setting.vectors[trait].vector
-    spectrum = setting.choosing_spectrum
-    arms = []
-    for alpha in STRENGTHS:
+def _deciles(setting: Setting, layer: int, trait: str) -> list[Draft]:
+    vector, spectrum = setting.vector(trait, layer), setting.spectrum(layer)
+    count = DIRECTIONS[setting.scale]
+    drafts = []
+    for decile, columns in enumerate(np.array_split(np.arange(spectrum.width), DECILES), start=1):
+        rng = setting.rng(NAME, layer, trait, decile)
+        units = random_in_span(spectrum.eigenvectors[:, columns], vector, count, rng)
+        for alpha in STRENGTHS[setting.scale]:
+            drafts.append(_draft(setting, layer, trait, f"decile {decile}", alpha, units, LOG_BAND))
+    return drafts
+
+
+def _null(setting: Setting, layer: int, trait: str) -> list[Draft]:
+    vector, spectrum = setting.vector(trait, layer), setting.spectrum(layer)
+    count = DIRECTIONS[setting.scale]
+    drafts = []
+    for alpha in STRENGTHS[setting.scale]:
         rank = spectrum.epsilon_rank(EPSILON, alpha * float(np.linalg.norm(vector)))
-        basis = spectrum.eigenvectors[:, rank:]
-        rng = np.random.default_rng([setting.seed, 2, index, int(1000 * alpha)])
-        # Below two dimensions none is left orthogonal to v: an arm without directions is missing.
-        count = directions if basis.shape[1] >= 2 else 0
-        units = random_in_span(basis, vector, count, rng)
-        arms.append(_arm(setting, trait, "null", alpha, units, EPSILON))
-    return arms
+        basis = spectrum.eigenvectors[:, rank:]  # (d, n), the most visible first
+        edge = basis[:, : max(2, round(EDGE * basis.shape[1]))]
+        for arm, span, margin in (("null", basis, EPSILON), ("null edge", edge, LOG_BAND)):
+            rng = setting.rng(NAME, layer, trait, arm, round(1000 * alpha))
+            # Below two dimensions none is left orthogonal to v: nothing to measure.
+            left = span.shape[1] >= 2
+            units = random_in_span(span, vector, count, rng) if left else np.zeros((0, vector.size))
+            drafts.append(_draft(setting, layer, trait, arm, alpha, units, margin))
+    return drafts
 
 
-def _arm(
-    setting: Setting, trait: str, name: str, alpha: float, units: np.ndarray, margin: float
-) -> Arm:
-    displacements = alpha * np.linalg.norm(setting.vectors[trait].vector) * units
-    value, interval, predicted = None, None, np.zeros(0)
+def _draft(
+    setting: Setting,
+    layer: int,
+    trait: str,
+    arm: str,
+    alpha: float,
+    units: np.ndarray,
+    margin: float,
+) -> Draft:
+    displacements = alpha * float(np.linalg.norm(setting.vector(trait, layer))) * units
+    value, ends, predicted, unmeasurable = None, None, np.zeros(0), None
     if len(units):
-        predicted = quadratic_divergences(setting.predicting_metrics, displacements).mean(axis=1)
-        rng = np.random.default_rng([setting.seed, 3])
-        found = cluster_bootstrap(lambda q: q.mean(axis=1), [predicted], rng=rng)
-        value, interval = found.estimate, (found.low, found.high)
+        # (N,) over the predicting prompts
+        quadratic = setting.quadratic_divergences("predicting", layer, displacements)
+        predicted = quadratic.mean(axis=1)
+        mean = cluster_bootstrap(
+            lambda q: q.mean(axis=1),
+            [predicted],
+            rng=setting.rng(NAME, "prediction"),
+            positive=True,
+        )
+        value, ends = mean.estimate, (mean.low, mean.high)
+    else:
+        unmeasurable = "fewer than two dimensions are epsilon-null at this radius"
     prediction = Prediction(
-        claim="epsilon_null",
-        theorem="N7",
+        claim=NAME,
+        theorem=THEOREM,
+        layer=layer,
         trait=trait,
-        arm=name,
+        arm=arm,
         alpha=alpha,
         prediction=value,
-        prediction_interval=interval,
+        prediction_interval=ends,
         margin=margin,
         unit="nats",
     )
-    return Arm(prediction, displacements, predicted)
+    return Draft(prediction, displacements, predicted, unmeasurable)
 
 
-def _judged(setting: Setting, arm: Arm, found: np.ndarray, floor: float) -> ClaimResult:
-    """From (N, k) divergences of an arm's k displacements to its row."""
-    if found.shape[1] == 0:
-        reason = "fewer than two dimensions are epsilon-null at this radius: nothing to test"
-        return _row(setting, arm, len(found), None, None, reason)
-    measured = found.mean(axis=1)
-    rng = np.random.default_rng([setting.seed, 4])
-    value = cluster_bootstrap(lambda k: k.mean(axis=1), [measured], rng=rng)
-    verdict, reason = _verdict(arm, measured, value, floor, rng)
-    return _row(setting, arm, len(found), value, verdict, reason)
+def _judged(setting: Setting, arm: Arm) -> ClaimResult:
+    measured = found(setting, arm).mean(axis=1)  # (N,) over the arm's directions
+    rng = setting.rng(NAME, "measured")
+    value = cluster_bootstrap(lambda kl: kl.mean(axis=1), [measured], rng=rng, positive=True)
+    judgement = _judgement(setting, arm, measured, value, rng)
+    return result(
+        setting,
+        arm.prediction,
+        value,
+        judgement,
+        seeds=arm.data.count,
+        n_prompts=len(measured),
+    )
 
 
-def _row(
+def _judgement(
     setting: Setting,
     arm: Arm,
-    prompts: int,
-    value: Interval | None,
-    verdict: Outcome | None,
-    reason: str,
-) -> ClaimResult:
-    return ClaimResult(
-        **asdict(arm.prediction),
-        layer=setting.layer,
-        measured=None if value is None else value.estimate,
-        interval=None if value is None else (value.low, value.high),
-        seeds=len(arm.displacements),
-        n_prompts=prompts,
-        dtype=setting.model.dtype,
-        verdict=verdict,
-        reason=reason,
-    )
-
-
-def _verdict(
-    arm: Arm, measured: np.ndarray, value: Interval, floor: float, rng: np.random.Generator
-) -> tuple[Outcome | None, str]:
-    prediction = arm.prediction
-    if prediction.arm == "null":
-        outcome, reason = at_most(value, EPSILON, "nats")
-        return outcome, f"{reason} (the null space was chosen on other prompts)"
-    judged = prediction.alpha <= FIRST_ORDER_STRENGTH
-    if arm.predicted.mean() < ABOVE_FLOOR * floor:
+    measured: np.ndarray,
+    value: Interval,
+    rng: np.random.Generator,
+) -> Judgement:
+    if arm.prediction.arm == "null":
+        return at_most(value, EPSILON, "nats")
+    predicted, floor = arm.data.extra, setting.divergence_floor(arm.prediction.layer)
+    judged = arm.prediction.alpha <= FIRST_ORDER_STRENGTH
+    if predicted.mean() < ABOVE_FLOOR * floor:
         reason = f"predicted below {ABOVE_FLOOR:g} x rounding floor {floor:.1g}"
-        return (Outcome.INCONCLUSIVE if judged else None), reason
+        return Judgement(Outcome.INCONCLUSIVE if judged else None, reason)
     log_ratio = cluster_bootstrap(
-        lambda k, q: np.log(k.mean(axis=1) / q.mean(axis=1)), [measured, arm.predicted], rng=rng
+        lambda k, q: np.log(k.mean(axis=1) / q.mean(axis=1)), [measured, predicted], rng=rng
     )
-    outcome, reason = within_band(log_ratio)
-    return (outcome if judged else None), reason
+    judgement = within_band(log_ratio)
+    return judgement if judged else reported(judgement)

@@ -1,112 +1,185 @@
-r"""Claim 2 — a random orthogonal direction is not invisible: its KL relative to v's is ρ (N8).
+r"""A random orthogonal direction moves the output as much as ρ says, far from nothing (N8).
 
 .. math:: \rho = \frac{(\operatorname{tr} G - \hat v^\top G \hat v)/(d - 1)}{\hat v^\top G \hat v}
 
-is computed from G on some prompts. Whether that is visible depends on ρ; that it is ρ is what the
-claim says: the ratio of mean divergences, random direction over v at equal
-norm, is measured on others, at strengths up to 0.5, and must lie within a factor of two.
+is computed from G on some prompts. The ratio of mean divergences, random direction over v at equal
+norm, is measured on others. Two rows for each trait, layer and strength:
+
+* **random ⊥ / v**: the ratio is ρ within a factor of two, at strengths up to 0.5;
+* **random ⊥ visible**: the mean divergence of random directions is above epsilon: what the name of
+  the claim says. It is predicted from ½ α² ||v||² times the mean of uᵀGu and judged, at every
+  strength, only where that prediction is above epsilon; elsewhere there is nothing to claim.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
+from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
 from identifiability.visibility import mean_seen
-from llm_validation.claims.claim import (
+from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
+from llm_validation.claims.displaced import Draft, displaced_arms, found
+from llm_validation.claims.judgement import (
+    EPSILON,
     FIRST_ORDER_STRENGTH,
     LOG_BAND,
-    ClaimResult,
-    Prediction,
+    at_least,
+    reported,
     within_band,
 )
 from llm_validation.directions import random_orthogonal
+from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 
-STRENGTHS = (0.1, 0.25, 0.5, 1.0, 2.0)
+NAME = "orthogonal_not_invisible"
+NUMBER = 2
+THEOREM = "N8"
+TITLE = "a random orthogonal direction is not invisible"
+SCALES = frozenset(Scale)
+
+STRENGTHS = {
+    Scale.QUICK: (0.25, 0.5, 1.0, 2.0),
+    Scale.THIN: (0.1, 0.25, 0.5, 1.0, 2.0),
+    Scale.FULL: (0.1, 0.25, 0.5, 1.0, 1.5, 2.0),
+}
+DIRECTIONS = {Scale.QUICK: 10, Scale.THIN: 10, Scale.FULL: 20}
 
 
-@dataclass(frozen=True)
-class Arm:
-    """v and random directions at one strength; row 0 of ``displacements`` is alpha v itself."""
+def preparation(setting: Setting) -> list[Cell]:
+    """Vectors and metrics: no direction is chosen by looking at a metric, so both sets serve."""
+    cells = setting.vector_cells()
+    for layer in setting.layers:
+        cells += setting.metric_cells("choosing", layer) + setting.metric_cells("predicting", layer)
+    return cells
 
-    prediction: Prediction
-    displacements: np.ndarray  # (1 + k, d)
-    information: np.ndarray  # (N, 2): per prompt, mean over v's orthogonal directions, and along v
+
+def predict(setting: Setting) -> list[Arm]:
+    """State rho and the mean divergence, from prompts on which nothing is measured."""
+    drafts = []
+    for layer in setting.layers:
+        for trait in setting.traits:
+            drafts += _drafts(setting, layer, trait)
+    return displaced_arms(setting, drafts)
 
 
-def predict(setting: Setting, directions: int) -> list[Arm]:
-    """State rho for each trait, from prompts on which nothing is measured."""
-    metrics = np.concatenate([setting.choosing_metrics, setting.predicting_metrics])
-    arms = []
-    for index, (trait, extracted) in enumerate(setting.vectors.items()):
-        vector = extracted.vector
-        norm = np.linalg.norm(vector)
-        unit = vector / norm
-        information = np.array([(mean_seen(G, unit), unit @ G @ unit) for G in metrics])
-        rng = np.random.default_rng([setting.seed, 5])
-        rho = cluster_bootstrap(_ratio, [information], rng=rng)
-        # Nothing was chosen by looking at G, so choosing and predicting prompts serve alike.
-        units = random_orthogonal(
-            vector, directions, np.random.default_rng([setting.seed, 6, index])
+def judge(setting: Setting, arms: Sequence[Arm]) -> list[ClaimResult]:
+    """Measure both at every strength and judge them where the theory covers them."""
+    return [
+        (_ratio_row if arm.prediction.unit == "ratio of KL" else _visible_row)(setting, arm)
+        for arm in arms
+    ]
+
+
+def _drafts(setting: Setting, layer: int, trait: str) -> list[Draft]:
+    vector = setting.vector(trait, layer)
+    norm = float(np.linalg.norm(vector))
+    unit = vector / norm
+    # (N, 2): per prompt, the mean over v's orthogonal directions, and along v
+    information = np.array(
+        [
+            (mean_seen(G, unit), unit @ G @ unit)
+            for part in ("choosing", "predicting")
+            for G in setting.metrics(part, layer)
+        ]
+    )
+    rho = cluster_bootstrap(_rho, [information], rng=setting.rng(NAME, "rho"), positive=True)
+    count = DIRECTIONS[setting.scale]
+    units = random_orthogonal(vector, count, setting.rng(NAME, layer, trait))
+    drafts = []
+    for alpha in STRENGTHS[setting.scale]:
+        displacements = alpha * np.vstack([vector, norm * units])
+        prediction = Prediction(
+            claim=NAME,
+            theorem=THEOREM,
+            layer=layer,
+            trait=trait,
+            arm="random ⊥ / v",
+            alpha=alpha,
+            prediction=rho.estimate,
+            prediction_interval=(rho.low, rho.high),
+            margin=LOG_BAND,
+            unit="ratio of KL",
         )
-        for alpha in STRENGTHS:
-            prediction = Prediction(
-                claim="orthogonal_not_invisible",
-                theorem="N8",
-                trait=trait,
-                arm="random orthogonal / v",
-                alpha=alpha,
-                prediction=rho.estimate,
-                prediction_interval=(rho.low, rho.high),
-                margin=LOG_BAND,
-                unit="ratio of KL",
-            )
-            displacements = alpha * np.vstack([vector, norm * units])
-            arms.append(Arm(prediction, displacements, information))
-    return arms
+        drafts.append(Draft(prediction, displacements, information))
+        scale = 0.5 * (alpha * norm) ** 2
+        mean = cluster_bootstrap(
+            lambda x, scale=scale: scale * x.mean(axis=1),
+            [information[:, 0]],
+            rng=setting.rng(NAME, "mean"),
+            positive=True,
+        )
+        visible = Prediction(
+            claim=NAME,
+            theorem=THEOREM,
+            layer=layer,
+            trait=trait,
+            arm="random ⊥ visible",
+            alpha=alpha,
+            prediction=mean.estimate,
+            prediction_interval=(mean.low, mean.high),
+            margin=EPSILON,
+            unit="nats",
+        )
+        drafts.append(Draft(visible, displacements[1:]))
+    return drafts
 
 
-def measure(setting: Setting, arms: list[Arm]) -> list[ClaimResult]:
-    """Measure the ratio at every strength and judge it up to 0.5."""
-    return [_measured(setting, arm) for arm in arms]
-
-
-def _ratio(pairs: np.ndarray) -> np.ndarray:
+def _rho(pairs: np.ndarray) -> np.ndarray:
     """From (R, N, 2) to R ratios of means."""
     return pairs[..., 0].mean(axis=1) / pairs[..., 1].mean(axis=1)
 
 
-def _measured(setting: Setting, arm: Arm) -> ClaimResult:
-    prediction = arm.prediction
-    found = setting.divergences(arm.displacements, "KL of random directions")  # (N, 1 + k)
-    # Prompts and directions are both samples of what the claim is about: both are resampled.
-    directions = np.arange(1, found.shape[1])
+def _ratio_row(setting: Setting, arm: Arm) -> ClaimResult:
+    divergences = found(setting, arm)  # (N, 1 + k)
+    # Prompts and directions are both samples of what the claim is about: both are resampled, as
+    # factors of the mean, which counts their interaction twice and so errs to the wide side.
+    prompts = np.column_stack([divergences[:, 1:].mean(axis=1), divergences[:, 0]])  # (N, 2)
+    directions = divergences[:, 1:].mean(axis=0)  # (k,)
+    directions = directions / directions.mean()
 
-    def ratio(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        picked = np.take_along_axis(rows, columns[:, None, :].astype(int), axis=2)
-        return picked.mean(axis=(1, 2)) / rows[..., 0].mean(axis=1)
+    def ratio(rows: np.ndarray, factors: np.ndarray) -> np.ndarray:
+        return _rho(rows) * factors.mean(axis=1)
 
-    rng = np.random.default_rng([setting.seed, 7])
-    value = cluster_bootstrap(ratio, [found, directions], rng=rng)
+    rng = setting.rng(NAME, "ratio")
+    value = cluster_bootstrap(ratio, [prompts, directions], rng=rng, positive=True)
     log_ratio = cluster_bootstrap(
-        lambda rows, columns, info: np.log(ratio(rows, columns) / _ratio(info)),
-        [found, directions, arm.information],
+        lambda rows, factors, info: np.log(ratio(rows, factors) / _rho(info)),
+        [prompts, directions, arm.data.extra],
         rng=rng,
     )
-    verdict, reason = within_band(log_ratio)
-    if prediction.alpha > FIRST_ORDER_STRENGTH:
-        verdict = None
-    return ClaimResult(
-        **asdict(prediction),
-        layer=setting.layer,
-        measured=value.estimate,
-        interval=(value.low, value.high),
+    judgement = within_band(log_ratio)
+    if arm.prediction.alpha > FIRST_ORDER_STRENGTH:
+        judgement = reported(judgement)
+    return result(
+        setting,
+        arm.prediction,
+        value,
+        judgement,
         seeds=len(directions),
-        n_prompts=len(found),
-        dtype=setting.model.dtype,
-        verdict=verdict,
-        reason=reason,
+        n_prompts=len(divergences),
+    )
+
+
+def _visible_row(setting: Setting, arm: Arm) -> ClaimResult:
+    divergences = found(setting, arm)  # (N, k)
+    value = cluster_bootstrap(
+        lambda x: x.mean(axis=1),
+        [divergences.mean(axis=1)],
+        rng=setting.rng(NAME, "visible"),
+        positive=True,
+    )
+    judgement = at_least(value, EPSILON, "nats")
+    predicted = arm.prediction.prediction
+    if predicted is None or predicted <= EPSILON:
+        judgement = reported(judgement)
+    return result(
+        setting,
+        arm.prediction,
+        value,
+        judgement,
+        seeds=divergences.shape[1],
+        n_prompts=len(divergences),
     )

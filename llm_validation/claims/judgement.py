@@ -1,0 +1,106 @@
+"""The rules by which a measurement confirms or refutes a prediction.
+
+Margins are set here, from theory.md section 4, before anything is measured. A verdict compares an
+interval with a margin: inside it the claim is confirmed, outside it refuted, and across its edge
+the data do not decide. No difference found is never read as equivalence.
+
+Every judged row is two one-sided tests at 2.5 %, at its own level; ``family.py`` draws the rows of
+a claim together.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from identifiability.statistics import Interval
+from llm_validation.claims.claim import Judgement, Outcome
+
+EPSILON = 0.01
+"""Nats; with fewer than about 230 samples no test keeps the sum of its two errors at 0.05
+(Bretagnolle--Huber, N7)."""
+
+LOG_BAND = math.log(2)
+"""A predicted KL or ratio is confirmed within a factor of two: the second-order term alone is
+meant, and at the strengths judged the next one may reach half of it."""
+
+FIRST_ORDER_STRENGTH = 0.5
+"""Largest strength at which a predicted KL or ratio is judged against its band; beyond it both are
+reported, without a verdict. An upper limit in nats needs no prediction and is judged throughout."""
+
+EQUIVALENCE_FRACTION = 0.2
+"""Behaviour is the same where the effect differs by less than this share of v's own."""
+
+TEST_LEVEL = 0.025
+"""Of each one-sided test, and of each kind of error over all claims of a run."""
+
+
+def within(value: Interval, low: float, high: float, what: str) -> Judgement:
+    """Verdict on a value that must lie in a band."""
+    found = f"{what} in [{value.low:+.3g}, {value.high:+.3g}]"
+    edges = f"[{low:.3g}, {high:.3g}]"
+    p_confirm = max(value.p_at_most(low), value.p_at_least(high))
+    p_refute = min(value.p_at_least(low), value.p_at_most(high))
+    if low <= value.low and value.high <= high:
+        return Judgement(Outcome.CONFIRMED, f"{found}, inside {edges}", p_confirm, p_refute)
+    if value.low > high or value.high < low:
+        return Judgement(Outcome.REFUTED, f"{found}, outside {edges}", p_confirm, p_refute)
+    reason = f"{found}, across an edge of {edges}: more prompts needed"
+    return Judgement(Outcome.INCONCLUSIVE, reason, p_confirm, p_refute)
+
+
+def within_band(log_ratio: Interval, band: float = LOG_BAND) -> Judgement:
+    """Verdict on log(measured/predicted) against a symmetric band around zero."""
+    return within(log_ratio, -band, band, "log(measured/predicted)")
+
+
+def at_most(value: Interval, limit: float, unit: str) -> Judgement:
+    """Verdict on an upper limit; the interval's ends are one-sided bounds."""
+    bound = f"one-sided {100 * (1 + value.level) / 2:.1f} % bound"
+    p_confirm, p_refute = value.p_at_least(limit), value.p_at_most(limit)
+    if value.high <= limit:
+        reason = f"upper {bound} {value.high:.2g} <= {limit:g} {unit}"
+        return Judgement(Outcome.CONFIRMED, reason, p_confirm, p_refute)
+    if value.low > limit:
+        reason = f"lower {bound} {value.low:.2g} > {limit:g} {unit}"
+        return Judgement(Outcome.REFUTED, reason, p_confirm, p_refute)
+    reason = f"[{value.low:.2g}, {value.high:.2g}] holds {limit:g} {unit}: more prompts needed"
+    return Judgement(Outcome.INCONCLUSIVE, reason, p_confirm, p_refute)
+
+
+def at_least(value: Interval, limit: float, unit: str) -> Judgement:
+    """Verdict on a lower limit."""
+    bound = f"one-sided {100 * (1 + value.level) / 2:.1f} % bound"
+    p_confirm, p_refute = value.p_at_most(limit), value.p_at_least(limit)
+    if value.low >= limit:
+        reason = f"lower {bound} {value.low:.3g} >= {limit:g} {unit}"
+        return Judgement(Outcome.CONFIRMED, reason, p_confirm, p_refute)
+    if value.high < limit:
+        reason = f"upper {bound} {value.high:.3g} < {limit:g} {unit}"
+        return Judgement(Outcome.REFUTED, reason, p_confirm, p_refute)
+    reason = f"[{value.low:.3g}, {value.high:.3g}] holds {limit:g} {unit}: more prompts needed"
+    return Judgement(Outcome.INCONCLUSIVE, reason, p_confirm, p_refute)
+
+
+def on_every(values: np.ndarray, low: float, high: float, what: str) -> Judgement:
+    """Verdict on an exact statement, such as a rank or a symmetry, about every instance.
+
+    One instance outside refutes it. None outside confirms it of those that were measured and of no
+    more: there is no test, and no p-value.
+    """
+    inside = (low <= values) & (values <= high)
+    if low == high:
+        where = f"{low:.6g}"
+    else:
+        where = f"at most {high:.3g}" if np.isneginf(low) else f"in [{low:.6g}, {high:.6g}]"
+    if inside.all():
+        return Judgement(Outcome.CONFIRMED, f"{what} is {where} in all {values.size} instances")
+    worst = values[~inside][0]
+    reason = f"{what} is {worst:.6g}, not {where}, in {np.sum(~inside)} of {values.size} instances"
+    return Judgement(Outcome.REFUTED, reason)
+
+
+def reported(judgement: Judgement) -> Judgement:
+    """The same for a row that is reported and not judged: beyond what the prediction covers."""
+    return Judgement(None, judgement.reason)
