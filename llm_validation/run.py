@@ -59,8 +59,9 @@ def run(
         measured = _measured(setting, arms, missing)
         if measured:
             rows += claim.judge(setting, measured)
-            if hasattr(claim, "curves"):
-                curves[claim.NAME] = plain(claim.curves(setting, measured))
+            drawn = getattr(claim, "curves", None)  # not every claim has some
+            if drawn is not None:
+                curves[claim.NAME] = plain(drawn(setting, measured))
     return document(setting, request, chosen, every, adjusted(rows), curves, missing)
 
 

@@ -122,4 +122,8 @@ def _verdict(
         verdict = Outcome.CONFIRMED
     else:
         verdict = Outcome.INCONCLUSIVE
-    return ClaimVerdict(*place, len(rows), *counts, p, q, verdict)
+    claim, layer, trait = place
+    confirmed, refuted, inconclusive = counts
+    return ClaimVerdict(
+        claim, layer, trait, len(rows), confirmed, refuted, inconclusive, p, q, verdict
+    )

@@ -46,7 +46,8 @@ class Validity:
     Attributes
     ----------
     auc
-        Share of (positive, negative) combinations in the right order, ties for a half.
+        Share of (positive, negative) combinations in the right order, ties for a half; of pairs,
+        where scores are only compared within one.
     low, high
         Ends of its 95 % interval.
     n
@@ -80,16 +81,48 @@ class Validity:
         positive = as_vector(scores_positive, "scores_positive")
         negative = as_vector(scores_negative, "scores_negative", width=len(positive))
         if len(positive) < 2:
-            raise InvalidInput(
-                "a scorer is validated on at least two pairs of opposites, got one; add labelled "
-                "completions of split 'held_out'"
-            )
+            raise _too_few()
         n = len(positive)
         ordered = (np.sign(positive[:, None] - negative) + 1) / 2  # (n, n): 1, ½ at a tie, 0
         auc = float(ordered.mean())
         ends = np.array([_newcombe(auc, n), _over_pairs(ordered)])
         low, high = float(ends[:, 0].min()), float(ends[:, 1].max())
         return cls(auc, low, high, n, low > SMALLEST_AUC, _reason(auc, low, high, n))
+
+    @classmethod
+    def within_pairs(
+        cls,
+        scores_positive: Sequence[float] | np.ndarray,
+        scores_negative: Sequence[float] | np.ndarray,
+    ) -> Validity:
+        """From scores that are only ever compared within a pair, each pair with a level of its own.
+
+        The share of pairs in the right order (ties for a half) estimates P(s₊ > s₋) within a pair,
+        with its exact binomial interval (Clopper & Pearson, doi:10.1093/biomet/26.4.404). The limit
+        is the same: it is the probability that belongs to the same standardised difference.
+
+        Raises
+        ------
+        InvalidInput
+            As ``of``.
+        """
+        from scipy.stats import binomtest
+
+        positive = as_vector(scores_positive, "scores_positive")
+        negative = as_vector(scores_negative, "scores_negative", width=len(positive))
+        if len(positive) < 2:
+            raise _too_few()
+        order = np.sign(positive - negative)
+        right, n = int(np.sum(order > 0)), len(order)
+        share = (right + 0.5 * np.sum(order == 0)) / n
+        # Ties count against the scorer in the interval.
+        ends = binomtest(right, n).proportion_ci(LEVEL)
+        low, high = float(ends.low), float(ends.high)
+        found = f"{right} of {n} pairs in the right order, P [{low:.2f}, {high:.2f}]"
+        valid = low > SMALLEST_AUC
+        head, tail = ("separates", "above") if valid else ("scorer not valid", "not above")
+        reason = f"{head}: {found}, lower end {tail} {SMALLEST_AUC}"
+        return cls(float(share), low, high, n, valid, reason)
 
 
 def text_validity(scorer: TextScorer, trait: Trait) -> Validity:
@@ -122,6 +155,13 @@ def held_out_completions(trait: Trait) -> list[LabelledCompletion]:
             f"validate a scorer on, got {len(found)}; add some"
         )
     return found
+
+
+def _too_few() -> InvalidInput:
+    return InvalidInput(
+        "a scorer is validated on at least two pairs of opposites, got one; add labelled "
+        "completions of split 'held_out'"
+    )
 
 
 def _over_pairs(ordered: np.ndarray) -> tuple[float, float]:

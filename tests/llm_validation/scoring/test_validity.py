@@ -164,3 +164,33 @@ def test_too_few_held_out_pairs_are_one_sentence(held_out):
 def test_bad_scores_are_one_sentence(positive, negative, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         Validity.of(positive, negative)
+
+
+@pytest.mark.parametrize(("wrong", "valid"), [(0, True), (1, False), (6, False)])
+def test_within_pairs_the_interval_is_the_exact_binomial_one(wrong, valid):
+    """Clopper and Pearson in closed form at 12 of 12: the lower end is the 12th root of 2.5 %."""
+    negative = np.random.default_rng(3).standard_normal(12)
+    gain = np.where(np.arange(12) < wrong, -0.1, 0.1)
+    found = Validity.within_pairs(negative + gain, negative)
+    assert found.valid is valid
+    assert found.auc == pytest.approx(1 - wrong / 12)
+    if wrong == 0:
+        assert (found.low, found.high) == pytest.approx((0.025 ** (1 / 12), 1.0))
+    elif wrong == 6:
+        assert found.low + found.high == pytest.approx(1.0)
+
+
+def test_within_pairs_a_level_of_each_pair_changes_nothing():
+    rng = np.random.default_rng(4)
+    positive, negative = scores(rng, 30, 0.8)
+    level = 100 * rng.standard_normal(30)
+    plain = Validity.within_pairs(positive, negative)
+    assert Validity.within_pairs(positive + level, negative + level) == plain
+    assert Validity.of(positive + level, negative + level).auc != plain.auc
+
+
+def test_within_pairs_ties_count_for_a_half_and_against_the_scorer():
+    found = Validity.within_pairs([1.0] * 12, [0.0] * 6 + [1.0] * 6)
+    assert found.auc == 0.75
+    assert found.low < 0.5
+    assert not found.valid
