@@ -26,6 +26,7 @@ from identifiability.statistics import Interval, cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
 from llm_validation.claims.displaced import Draft, displaced_arms, found
 from llm_validation.claims.judgement import (
+    ABOVE_FLOOR,
     EPSILON,
     FIRST_ORDER_STRENGTH,
     LOG_BAND,
@@ -51,10 +52,6 @@ STRENGTHS = {
 DIRECTIONS = {Scale.QUICK: 3, Scale.THIN: 3, Scale.FULL: 10}
 DECILES = 10
 EDGE = 0.05  # share of the null space that counts as its edge, at least two dimensions
-
-# KL is quadratic in the logits, so rounding that alone shows a KL of f changes a KL of K by up to
-# f + 2 sqrt(f K), through the cross term: a tenth at K = 400 f, small against a factor of two.
-ABOVE_FLOOR = 400.0
 
 
 def preparation(setting: Setting) -> list[Cell]:

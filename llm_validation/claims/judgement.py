@@ -29,6 +29,10 @@ FIRST_ORDER_STRENGTH = 0.5
 """Largest strength at which a predicted KL or ratio is judged against its band; beyond it both are
 reported, without a verdict. An upper limit in nats needs no prediction and is judged throughout."""
 
+ABOVE_FLOOR = 400.0
+"""KL is quadratic in the logits, so rounding that alone shows a KL of f changes a KL of K by up to
+f + 2 sqrt(f K), through the cross term: a tenth at K = 400 f, small against a factor of two."""
+
 EQUIVALENCE_FRACTION = 0.2
 """Behaviour is the same where the effect differs by less than this share of v's own."""
 
@@ -91,13 +95,18 @@ def on_every(values: np.ndarray, low: float, high: float, what: str) -> Judgemen
     """
     inside = (low <= values) & (values <= high)
     if low == high:
-        where = f"{low:.6g}"
+        where = f"{low:.8g}"
+    elif np.isneginf(low):
+        where = f"at most {high:.8g}"
+    elif np.isposinf(high):
+        where = f"at least {low:.8g}"
     else:
-        where = f"at most {high:.3g}" if np.isneginf(low) else f"in [{low:.6g}, {high:.6g}]"
+        where = f"in [{low:.8g}, {high:.8g}]"
     if inside.all():
-        return Judgement(Outcome.CONFIRMED, f"{what} is {where} in all {values.size} instances")
-    worst = values[~inside][0]
-    reason = f"{what} is {worst:.6g}, not {where}, in {np.sum(~inside)} of {values.size} instances"
+        reason = f"{what} {where} in {values.size} of {values.size} instances"
+        return Judgement(Outcome.CONFIRMED, reason)
+    outside = values[~inside]
+    reason = f"{what} {outside[0]:.8g}, not {where}, in {outside.size} of {values.size} instances"
     return Judgement(Outcome.REFUTED, reason)
 
 

@@ -1,0 +1,236 @@
+"""The audit of one vector, from the model to the answer."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from identifiability.errors import InvalidInput
+from identifiability.progress import Advance, silent
+from identifiability.store import Store
+from llm_validation.audit.apply import Audited, Further, applied
+from llm_validation.audit.behaviour import scored, side_by_side
+from llm_validation.audit.bench import Bench, Case
+from llm_validation.audit.cases import dealt
+from llm_validation.audit.class_size import ClassSize
+from llm_validation.audit.comparison import compared
+from llm_validation.audit.judged import rows_of, verdict_of
+from llm_validation.audit.observable import Observable
+from llm_validation.audit.prompts import COUNT, Halves, read_prompts
+from llm_validation.audit.record import Audit, Power
+from llm_validation.audit.settle import ways_out
+from llm_validation.audit.steered_class import SteeredClass
+from llm_validation.audit.strength_range import FirstOrderRange
+from llm_validation.audit.symmetry import shift_symmetry
+from llm_validation.audit.vector_input import Given, named, the_vector
+from llm_validation.audit.witness import find_witness
+from llm_validation.dataset import Trait, load_trait
+from llm_validation.models import DEFAULT_MODEL, LanguageModel, load_model
+
+EPSILON = 0.01
+"""Nats: about 230 samples for errors that sum to 0.05 (theory.md N7)."""
+STRENGTHS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
+"""At which the divergence of alpha v itself is compared with its second order."""
+ROUNDING_PROMPTS = 2
+"""In float64, for the noise floor; each takes about as long as four others."""
+
+
+def audit(
+    vector: Given,
+    model: str | LanguageModel = DEFAULT_MODEL,
+    layer: int | None = None,
+    *,
+    prompts: str | os.PathLike[str] | Sequence[str] | None = None,
+    chat: bool = True,
+    count: int = COUNT,
+    alpha: float = 1.0,
+    epsilon: float = EPSILON,
+    observe: str = "next-token",
+    trait: str | None = None,
+    compare: Sequence[Given] = (),
+    apply: Sequence[str] = (),
+    out: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    workers: int = 2,
+    advance: Advance = silent,
+) -> Audit:
+    """Is this steering vector identifiable from behaviour?
+
+    Parameters
+    ----------
+    vector
+        A file of any format that ``read_vector`` takes, a ``SteeringVector`` or (d,) numbers.
+    model
+        A name or path for ``load_model``, or what it returned.
+    layer
+        "After block i", counted from 0; not needed where the vector says it.
+    prompts
+        A file (``read_prompts``) or the prompts; the built-in neutral ones by default.
+    chat
+        Put prompts into the model's chat template, where it has one.
+    count
+        Prompts used, at random; one half chooses, the other measures.
+    alpha
+        Steering strength; the class is that of alpha v, at radius alpha ||v||.
+    epsilon
+        Tolerance in nats.
+    observe
+        ``next-token``, ``completion``, ``topk:K`` or ``score:TRAIT``.
+    trait
+        Whose score the witness is compared with v on; by default the one that the vector's file
+        names, if it is shipped.
+    compare
+        Other vectors of the same layer.
+    apply
+        ``environments=FILE``, ``layers=K`` or ``prompts=FILE``: the class with these data.
+    out
+        Where cells are kept and vectors written; nothing is kept without it.
+    seed, workers, advance
+        Of everything random; local processes; told of the progress.
+
+    Raises
+    ------
+    InvalidInput
+        If something given cannot be used, or something could not be measured.
+    """
+    _positive("alpha", alpha)
+    _positive("epsilon", epsilon)
+    observable = Observable.parse(observe)
+    further = [Further.parse(text) for text in apply]
+    if observable.kind == "score" and prompts is not None:
+        raise InvalidInput(
+            "a score is observed on its trait's own prompts; leave prompts out, or observe "
+            "next-token"
+        )
+    observed_trait = load_trait(observable.trait) if observable.trait is not None else None
+    wanted = load_trait(trait) if trait is not None else observed_trait
+    texts = read_prompts(prompts) if isinstance(prompts, str | os.PathLike | None) else prompts
+    loaded = load_model(model) if isinstance(model, str) else model
+    audited = the_vector(vector, loaded, layer)
+    others = [(named(one), the_vector(one, loaded, audited.layer)) for one in compare]
+    if wanted is None:
+        wanted = _shipped(audited.trait)
+    from threadpoolctl import threadpool_limits
+
+    # One thread: the order in which threads add up decides the last digits of the answer.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        threadpool_limits(1),
+        Store(Path(out if out is not None else folder), seed=seed) as store,
+    ):
+        bench = Bench(loaded, audited.layer, store, workers, advance)
+        halves, variance = dealt(bench, observable, observed_trait, texts, chat, count, seed)
+        base = alpha * audited.vector
+        metrics, found, size = _class(bench, halves, base, epsilon, seed)
+        witness = None
+        if found.whole.dimension > 0:
+            witness = find_witness(bench, halves, metrics, found, alpha, _rng(seed, "witness"))
+        symmetry = shift_symmetry(bench, halves.measuring, base, _rng(seed, "symmetry"))
+        verdict, certificate, reason = verdict_of(found, witness, symmetry)
+        ranged = _strengths(bench, halves.measuring, audited.vector, _rng(seed, "strength"))
+        shown, score = (), None
+        if witness is not None:
+            other = alpha * witness.vector
+            shown = tuple(side_by_side(bench, halves.measuring, base, other))
+            if wanted is not None:
+                score = scored(bench, wanted, base, other, _rng(seed, "score"))
+        data = Audited(bench, observable, halves.choosing, metrics, base, epsilon, size, chat, seed)
+        done = [applied(one, data) for one in further]
+        ways = [w for w in ways_out(audited.vector, size) if _open(w.assumption, further)]
+        rows = rows_of(
+            layer=audited.layer,
+            alpha=alpha,
+            epsilon=epsilon,
+            observable=observable,
+            trait=audited.trait,
+            dtype=loaded.dtype,
+            witness=witness,
+            scored=score,
+            rng=_rng(seed, "rows"),
+        )
+        return Audit(
+            source=named(vector),
+            vector=audited,
+            model=loaded.info(),
+            layer=audited.layer,
+            alpha=alpha,
+            epsilon=epsilon,
+            observable=observable,
+            chosen_on=len(halves.choosing),
+            measured_on=len(halves.measuring),
+            chat=chat and bool(loaded.tokenizer.chat_template),
+            seed=seed,
+            verdict=verdict,
+            reason=reason,
+            certificate=certificate,
+            class_size=size,
+            steered=found,
+            energy_below_epsilon=found.energy_below,
+            flips_at=found.flips_at,
+            witness=witness,
+            representative=found.whole.representative / alpha,
+            comparisons=tuple(
+                compared(name, audited.vector, one.vector, metrics, _rng(seed, "compare"))
+                for name, one in others
+            ),
+            ways_out=tuple(done + ways),
+            power=None if witness is None else Power.of(witness, score),
+            strength_range=ranged,
+            symmetry=symmetry,
+            texts=shown,
+            scored=score,
+            score_variance=variance,
+            rows=tuple(rows),
+            cells=len(bench.done),
+        )
+
+
+def _class(
+    bench: Bench, halves: Halves[Case], base: np.ndarray, epsilon: float, seed: int
+) -> tuple[list[np.ndarray], SteeredClass, ClassSize]:
+    some = halves.choosing[:ROUNDING_PROMPTS]
+    # The longest cell first, beside the others.
+    cells = [bench.rounding_cell(some, base), *bench.metric_cells(halves.choosing, base)]
+    rounding, *results = bench.results(cells)
+    metrics = [result["metric"] for result in results]
+    found = SteeredClass.of(metrics, base, epsilon, rounding["error"])
+    size = ClassSize.of(metrics, epsilon, found.radius, _rng(seed, "class"))
+    return metrics, found, size
+
+
+def _strengths(
+    bench: Bench, cases: Sequence[Case], vector: np.ndarray, rng: np.random.Generator
+) -> FirstOrderRange:
+    """Along v from the unsteered model, by alpha."""
+    steps = np.array(STRENGTHS)[:, None] * vector
+    found = bench.divergences(cases, np.zeros_like(vector), steps)
+    return FirstOrderRange.of(STRENGTHS, found.measured, found.second_order, found.floor, rng)
+
+
+def _open(assumption: str, further: Sequence[Further]) -> bool:
+    return assumption not in {one.key for one in further}
+
+
+def _shipped(name: str | None) -> Trait | None:
+    """The trait that a vector's file names, if it is one of ours."""
+    if name is None or not name.isidentifier():
+        return None
+    try:
+        return load_trait(name)
+    except InvalidInput:
+        return None  # a trait of the user's own: its file is given with trait=
+
+
+def _positive(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < np.inf:
+        raise InvalidInput(f"{name} must be a positive finite number, got {value!r}")
+
+
+def _rng(seed: int, name: str) -> np.random.Generator:
+    """A stream for each use, whatever else was drawn."""
+    return np.random.default_rng([seed, int.from_bytes(name.encode(), "little")])

@@ -1,0 +1,134 @@
+"""What the vector and its witness make the model write, and how a trait's score takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from identifiability.errors import InvalidInput
+from identifiability.statistics import Equivalence, Interval, cluster_bootstrap, tost_ratio
+from llm_validation.audit.bench import MEASUREMENTS, Bench, Case
+from llm_validation.claims.judgement import EQUIVALENCE_FRACTION
+from llm_validation.dataset import LabelledCompletion, Trait
+from llm_validation.scoring.log_odds import LogOdds, settings
+from llm_validation.scoring.validity import Validity, held_out_completions
+
+SHOWN = 3
+TOKENS = 40
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Greedy completions of one held-out prompt: unsteered, under v, under the witness."""
+
+    prompt: str
+    unsteered: str
+    vector: str
+    witness: str
+
+
+def side_by_side(
+    bench: Bench, cases: Sequence[Case], base: np.ndarray, other: np.ndarray
+) -> list[Texts]:
+    """Of the first few cases."""
+    rows = np.stack([np.zeros_like(base), base, other])
+    cells = [
+        bench.cell(
+            f"{MEASUREMENTS}.generated_text:measure",
+            "completions",
+            prompt_ids=case.ids,
+            layer=bench.layer,
+            displacements=rows,
+            max_tokens=TOKENS,
+        )
+        for case in cases[:SHOWN]
+    ]
+    return [
+        Texts(bench.model.tokenizer.decode(case.ids, skip_special_tokens=True), *found["texts"])
+        for case, found in zip(cases[:SHOWN], bench.results(cells), strict=True)
+    ]
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """A trait's score of the vector and of its witness.
+
+    Attributes
+    ----------
+    trait
+        Its name.
+    validity
+        Of the score, on opposites; nothing was scored if it is not valid.
+    effect, witness_effect
+        Mean change of the score from the unsteered model's, nats per token; None if not valid.
+    equivalence
+        TOST of the witness's effect against the vector's, within a fifth of it.
+    differences
+        (n,) witness less vector, by prompt.
+    """
+
+    trait: str
+    validity: Validity
+    effect: Interval | None = None
+    witness_effect: Interval | None = None
+    equivalence: Equivalence | None = None
+    differences: np.ndarray | None = None
+
+
+def scored(
+    bench: Bench, trait: Trait, base: np.ndarray, other: np.ndarray, rng: np.random.Generator
+) -> Scored:
+    """Validate the log-odds of a trait; if they are valid, score both vectors with them.
+
+    Raises
+    ------
+    InvalidInput
+        If the trait has no instructions or fewer than two completions held out.
+    """
+    if trait.instructions is None:
+        raise InvalidInput(
+            f"trait {trait.name!r} must have instructions to validate its score; add them"
+        )
+    pairs = held_out_completions(trait)
+    zero = np.zeros((1, base.size))
+    positive = _log_odds(bench, pairs, zero, trait.instructions.positive)[:, 0]
+    negative = _log_odds(bench, pairs, zero, trait.instructions.negative)[:, 0]
+    validity = Validity.of(positive, negative)
+    if not validity.valid:
+        return Scored(trait.name, validity)
+    found = _log_odds(bench, pairs, np.stack([zero[0], base, other]), None)
+    effect, witness = found[:, 1] - found[:, 0], found[:, 2] - found[:, 0]
+
+    def mean(values: np.ndarray) -> Interval:
+        return cluster_bootstrap(lambda x: x.mean(axis=1), [values], rng=rng)
+
+    return Scored(
+        trait.name,
+        validity,
+        mean(effect),
+        mean(witness),
+        tost_ratio(witness, effect, fraction=EQUIVALENCE_FRACTION),
+        witness - effect,
+    )
+
+
+def _log_odds(
+    bench: Bench,
+    pairs: Sequence[LabelledCompletion],
+    displacements: np.ndarray,
+    instruction: str | None,
+) -> np.ndarray:
+    """(pairs, k) nats per token."""
+    cells = [
+        bench.cell(
+            f"{MEASUREMENTS}.completion_log_likelihoods:measure",
+            "score",
+            **settings(bench.model, pair, instruction=instruction),
+            layer=bench.layer,
+            displacements=displacements,
+        )
+        for pair in pairs
+    ]
+    return np.array([LogOdds.of(found).per_token for found in bench.results(cells)])

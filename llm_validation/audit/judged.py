@@ -1,0 +1,175 @@
+"""From what was measured to the verdict, and to rows of predictions against measurements."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from identifiability.statistics import cluster_bootstrap
+from identifiability.verdict import Certificate, CertificateKind, Verdict
+from llm_validation.audit.behaviour import Scored
+from llm_validation.audit.observable import Observable
+from llm_validation.audit.steered_class import SteeredClass
+from llm_validation.audit.symmetry import ShiftSymmetry
+from llm_validation.audit.witness import AuditWitness
+from llm_validation.claims.claim import ClaimResult, Judgement, Outcome
+from llm_validation.claims.family import adjusted
+from llm_validation.claims.judgement import (
+    EQUIVALENCE_FRACTION,
+    LOG_BAND,
+    at_most,
+    within_band,
+)
+
+FAMILY = "audit"
+
+
+def verdict_of(
+    found: SteeredClass, witness: AuditWitness | None, symmetry: ShiftSymmetry | None
+) -> tuple[Verdict, Certificate, str]:
+    """Verdict, certificate, and the reason in a sentence."""
+    if symmetry is not None and symmetry.holds:
+        statement = (
+            "LayerNorm(h + c 1) = LayerNorm(h) for all c (N6b), where all reads go through one; "
+            "tried at the size of the states on every measuring prompt"
+        )
+        certificate = Certificate(CertificateKind.PROOF, statement, symmetry.shift)
+        reason = f"a shift of all coordinates is invisible exactly ({symmetry.shift:.1g} nats seen)"
+        return Verdict.NON_IDENTIFIABLE, certificate, reason
+    report = found.whole.report
+    if report.verdict is not Verdict.EPSILON_NON_IDENTIFIABLE or witness is None:
+        reason = {
+            Verdict.LOCALLY_IDENTIFIABLE: "every direction shows more than epsilon at this radius",
+            Verdict.UNDETERMINED: "whether any direction stays within epsilon is below the "
+            "rounding of the metric",
+        }[report.verdict]
+        return report.verdict, report.certificate, reason
+    shown = witness.within(found.epsilon)
+    if shown is None:
+        nearest = witness.members[0]
+        reason = (
+            f"no other vector was shown to stay within epsilon: the nearest, at cosine "
+            f"{nearest.cosine:.3f}, has {nearest.measured.estimate:.2g} nats, upper end "
+            f"{nearest.measured.high:.2g}"
+        )
+        return Verdict.UNDETERMINED, report.certificate, reason
+    place = (
+        "the witness" if shown.multiple == 1 else f"what lies {shown.multiple:g} of the way to it"
+    )
+    reason = (
+        f"{place}, at cosine {shown.cosine:.3f} to v, was measured within epsilon (upper end "
+        f"{shown.measured.high:.2g} nats)"
+    )
+    return report.verdict, report.certificate, reason
+
+
+def rows_of(
+    *,
+    layer: int,
+    alpha: float,
+    epsilon: float,
+    observable: Observable,
+    trait: str | None,
+    dtype: str,
+    witness: AuditWitness | None,
+    scored: Scored | None,
+    rng: np.random.Generator,
+) -> list[ClaimResult]:
+    """The witness within epsilon, at the predicted divergence, and the same in a score."""
+    if witness is None:
+        return []
+    shared: dict[str, Any] = {
+        "layer": layer,
+        "trait": trait or "",
+        "alpha": alpha,
+        "observable": observable.words,
+        "dtype": dtype,
+        "family": FAMILY,
+        "regime": "white box, single layer",
+    }
+    measured = witness.measured
+    judgement = at_most(measured, epsilon, "nats")
+    count = len(witness.divergences)
+    rows = [
+        ClaimResult(
+            claim="witness_within_epsilon",
+            theorem="N7",
+            arm="witness",
+            prediction=witness.predicted,
+            prediction_interval=(witness.predicted_low, witness.predicted_high),
+            margin=epsilon,
+            unit="nats",
+            measured=measured.estimate,
+            interval=(measured.low, measured.high),
+            n_prompts=count,
+            **_judged(judgement),
+            **shared,
+        )
+    ]
+    if witness.second_order.mean() > 0 and measured.estimate > 0:
+        ratio = cluster_bootstrap(
+            lambda pairs: np.log(pairs[..., 0].mean(axis=1) / pairs[..., 1].mean(axis=1)),
+            [np.stack([witness.divergences, witness.second_order], axis=1)],
+            rng=rng,
+        )
+        rows.append(
+            ClaimResult(
+                claim="witness_second_order",
+                theorem="N2",
+                arm="witness",
+                prediction=0.0,
+                prediction_interval=None,
+                margin=LOG_BAND,
+                unit="log(measured / second order)",
+                measured=ratio.estimate,
+                interval=(ratio.low, ratio.high),
+                n_prompts=count,
+                **_judged(within_band(ratio)),
+                **shared,
+            )
+        )
+    if scored is not None and scored.equivalence is not None:
+        rows.append(_score_row(scored, shared))
+    return adjusted(rows)
+
+
+def _judged(judgement: Judgement) -> dict[str, Any]:
+    return {
+        "verdict": judgement.outcome,
+        "reason": judgement.reason,
+        "p_confirm": judgement.p_confirm,
+        "p_refute": judgement.p_refute,
+    }
+
+
+def _score_row(scored: Scored, shared: dict[str, Any]) -> ClaimResult:
+    tested = scored.equivalence
+    assert tested is not None
+    if tested.equivalent:
+        outcome = Outcome.CONFIRMED
+    elif tested.low > 1 + EQUIVALENCE_FRACTION or tested.high < 1 - EQUIVALENCE_FRACTION:
+        outcome = Outcome.REFUTED
+    else:
+        outcome = Outcome.INCONCLUSIVE
+    own: dict[str, Any] = shared | {
+        "observable": "log-odds of opposite completions",
+        "trait": scored.trait,
+    }
+    return ClaimResult(
+        claim="witness_same_score",
+        theorem="N9",
+        arm="witness",
+        prediction=1.0,
+        prediction_interval=None,
+        margin=EQUIVALENCE_FRACTION,
+        unit="effect of v' / effect of v",
+        measured=None,
+        interval=(tested.low, tested.high),
+        n_prompts=tested.n,
+        verdict=outcome,
+        reason=f"TOST at {EQUIVALENCE_FRACTION:.0%} of v's effect: p = {tested.p:.2g}",
+        p_confirm=tested.p,
+        power=tested.power,
+        **own,
+    )

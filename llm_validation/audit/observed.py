@@ -1,0 +1,243 @@
+r"""One prompt's output under one observable: divergence, metric and its half form at a state.
+
+Divergences are from the model steered by ``base`` to the model steered otherwise, in nats. Every
+metric G is that of its divergence: KL(base, base + delta) = 1/2 delta^T G delta + O(|delta|^3).
+
+* ``next-token``: the metric of ``Continuation``;
+* ``topk``: the K likeliest words of the unsteered model and the rest as one outcome
+  (``observables``);
+* ``completion``: the metric of ``Completion``, a sum over the tokens of one completion that was
+  sampled from the unsteered model; steered from the last prompt token on;
+* ``score``: s is the difference of mean log-probabilities per token of two completions, read as a
+  normal variable of variance sigma² (that of the unsteered score over prompts, N7): the divergence
+  is (delta s)²/(2 sigma²), the metric w w^T/sigma² with w the gradient of s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from identifiability.errors import InvalidInput
+from llm_validation.completion import Completion
+from llm_validation.continuation import Continuation
+from llm_validation.models import LanguageModel
+from llm_validation.observables import fisher_of_channel
+from llm_validation.suffix_function import SuffixFunction, kl_of
+
+
+class Observed(Protocol):
+    """A prompt seen through an observable; displacements are from the unsteered model."""
+
+    def metric(self, base: np.ndarray) -> np.ndarray:
+        """(d, d) float64, nats per squared unit of the state."""
+        ...
+
+    def half_forms(self, base: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """(k,) half of s^T G s for steps (k, d), without G where that is cheaper."""
+        ...
+
+    def divergences(self, base: np.ndarray, displacements: np.ndarray) -> np.ndarray:
+        """(k,) nats, from the model steered by ``base`` to each of (k, d)."""
+        ...
+
+
+def observed(
+    model: LanguageModel, observe: Mapping[str, Any], ids: list[int], layer: int
+) -> Observed:
+    """A prompt's token ids under the observable described.
+
+    ``observe`` holds ``kind`` and, by kind, ``k``, ``completion`` (token ids) or ``completions``
+    (positive and negative) and ``variance``.
+    """
+    kind = observe["kind"]
+    if kind == "next-token":
+        there = Continuation(model, ids, layer)
+        return _Distribution(there, there.state)
+    if kind == "topk":
+        return _Coarse(Continuation(model, ids, layer), observe["k"])
+    if kind == "completion":
+        return _Distribution(_completion(model, ids, observe["completion"], layer), None)
+    several = [_completion(model, ids, one, layer) for one in observe["completions"]]
+    return _Score(several, observe["completions"], observe["variance"])
+
+
+def _completion(
+    model: LanguageModel, ids: list[int], completion: list[int], layer: int
+) -> Completion:
+    """Steered at the last token of the prompt and at every token of the completion read."""
+    steered = range(len(ids) - 1, len(ids) - 1 + len(completion))
+    return Completion(model, ids, completion, layer, steered)
+
+
+class _Distribution:
+    """All outputs of a function whose argument is ``origin`` plus the displacement."""
+
+    def __init__(self, function: SuffixFunction, origin: torch.Tensor | None) -> None:
+        self._function = function
+        self._origin = torch.zeros(function.width) if origin is None else origin
+
+    def metric(self, base: np.ndarray) -> np.ndarray:
+        return self._function.fisher(self._at(base))
+
+    def half_forms(self, base: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        products = self._function.fisher_operator(self._at(base)) @ steps.T  # (d, k)
+        return 0.5 * np.einsum("ki,ik->k", steps, products)
+
+    def divergences(self, base: np.ndarray, displacements: np.ndarray) -> np.ndarray:
+        return self._function.kl(np.asarray(displacements) - base, self._at(base))
+
+    def _at(self, base: np.ndarray) -> torch.Tensor:
+        return self._origin + self._origin.new_tensor(base)
+
+
+class _Coarse:
+    """The likeliest words of the unsteered model, and the rest as one outcome."""
+
+    def __init__(self, there: Continuation, k: int) -> None:
+        words = there.logits.numel()
+        if not 1 <= k < words:
+            raise InvalidInput(f"topk must be between 1 and {words - 1} for this model, got {k}")
+        self._there, self._words = there, there.logits.topk(k).indices
+
+    def metric(self, base: np.ndarray) -> np.ndarray:
+        return fisher_of_channel(self._there, f"topk:{len(self._words)}", self._at(base))
+
+    def half_forms(self, base: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        # Of rank K: formed as fast as it is applied.
+        return 0.5 * np.einsum("ki,ki->k", steps @ self.metric(base), steps)
+
+    def divergences(self, base: np.ndarray, displacements: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            own = self._coarse(self._there(self._at(base)))
+            others = self._coarse(self._there(self._at(np.asarray(displacements))))
+            return kl_of(own, others).cpu().numpy()
+
+    def _at(self, displacement: np.ndarray) -> torch.Tensor:
+        state = self._there.state
+        return state + state.new_tensor(displacement)
+
+    def _coarse(self, logits: torch.Tensor) -> torch.Tensor:
+        """(..., k + 1) log-probabilities of the words and of the rest."""
+        log_p = torch.log_softmax(logits.double(), -1)
+        rest = log_p.index_fill(-1, self._words, -torch.inf).logsumexp(-1, keepdim=True)
+        return torch.cat([log_p[..., self._words], rest], dim=-1)
+
+
+class _Score:
+    """Log-odds per token of two completions, positive first."""
+
+    def __init__(
+        self, functions: list[Completion], completions: list[list[int]], variance: float
+    ) -> None:
+        self._functions, self._variance = functions, variance
+        self._ids = [torch.tensor(ids) for ids in completions]
+        self._signs = (1.0, -1.0)
+
+    def metric(self, base: np.ndarray) -> np.ndarray:
+        gradient = self._gradient(base)
+        return np.outer(gradient, gradient) / self._variance
+
+    def half_forms(self, base: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        return 0.5 * (steps @ self._gradient(base)) ** 2 / self._variance
+
+    def divergences(self, base: np.ndarray, displacements: np.ndarray) -> np.ndarray:
+        scores = self.scores(np.concatenate([base[None], displacements]))
+        return (scores[1:] - scores[0]) ** 2 / (2 * self._variance)
+
+    def scores(self, displacements: np.ndarray) -> np.ndarray:
+        """(k,) nats per token."""
+        with torch.no_grad():
+            parts = [
+                sign * self._log_p(function, ids, displacements).mean(-1)
+                for sign, function, ids in self._each
+            ]
+        return (parts[0] + parts[1]).cpu().numpy()
+
+    @cached_property
+    def _each(self) -> list[tuple[float, Completion, torch.Tensor]]:
+        return list(zip(self._signs, self._functions, self._ids, strict=True))
+
+    @staticmethod
+    def _log_p(function: Completion, ids: torch.Tensor, at: np.ndarray) -> torch.Tensor:
+        """(k, n) of the completion's tokens."""
+        log_p = torch.log_softmax(function(at).double(), -1)
+        chosen = ids.to(log_p.device).expand(len(log_p), -1)[..., None]
+        return log_p.gather(-1, chosen)[..., 0]
+
+    def _gradient(self, base: np.ndarray) -> np.ndarray:
+        """(d,) of the score."""
+        total = np.zeros(len(base))
+        for sign, function, ids in self._each:
+            with torch.no_grad():
+                weights = -torch.softmax(function(base).double(), -1)  # (n, V)
+            weights[torch.arange(len(ids)), ids] += 1
+            cotangent = (sign / len(ids) * weights).reshape(-1).cpu().numpy()
+            total += function.jacobian_operator(base).rmatvec(cotangent)
+        return total
+
+
+def metric(
+    model: LanguageModel,
+    *,
+    ids: list[int],
+    layer: int,
+    observe: dict[str, Any],
+    base: np.ndarray,
+) -> dict[str, Any]:
+    """Cell: ``metric`` (d, d) of one prompt at the model steered by ``base``."""
+    return {"metric": observed(model, observe, ids, layer).metric(base)}
+
+
+def rounding(
+    model: LanguageModel,
+    *,
+    prompts: list[list[int]],
+    layer: int,
+    observes: list[dict[str, Any]],
+    base: np.ndarray,
+) -> dict[str, Any]:
+    """Cell: ``error``, the largest distance of a metric from the one computed in float64.
+
+    All in one cell, so that there is one copy of the model in float64 at a time.
+    """
+    if model.dtype == "float64":
+        return {"error": 0.0}
+    wide, errors = model.to_dtype("float64"), []
+    for ids, observe in zip(prompts, observes, strict=True):
+        here = observed(model, observe, ids, layer).metric(base)
+        there = observed(wide, observe, ids, layer).metric(base)
+        errors.append(float(np.linalg.norm(here - there, 2)))
+    return {"error": max(errors)}
+
+
+def steps_apart(
+    model: LanguageModel,
+    *,
+    ids: list[int],
+    layer: int,
+    observe: dict[str, Any],
+    base: np.ndarray,
+    steps: np.ndarray,
+) -> dict[str, Any]:
+    """Cell: how far apart the models steered by ``base`` and by ``base + step`` are.
+
+    Returns
+    -------
+    dict
+        ``divergence`` (k,) measured and ``second_order`` (k,) half of s^T G s for the (k, d)
+        steps, in nats; ``floor``, what rounding alone shows between ``base`` and itself, one row
+        among others.
+    """
+    there = observed(model, observe, ids, layer)
+    rows = np.concatenate([base + steps, base[None]])
+    measured = there.divergences(base, rows)
+    return {
+        "divergence": measured[:-1],
+        "second_order": there.half_forms(base, steps),
+        "floor": float(abs(measured[-1])),
+    }

@@ -1,0 +1,199 @@
+"""An audit on one screen: at most 45 lines of at most 100 columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from llm_validation.audit.record import Audit
+from llm_validation.audit.settle import Recovery
+
+COLUMNS = 100
+CONTEXT = 20  # characters shown before two completions part
+_HOLDS = {True: "holds", False: "fails", None: "not decided"}
+
+
+def screen(audit: Audit) -> str:
+    """The answer in the order in which it is asked for."""
+    parts = (_head, _verdict, _witness, _score, _texts, _representative, _ways, _power, _limits)
+    return "\n".join(_cut(line) for part in parts for line in part(audit))
+
+
+def _head(audit: Audit) -> Iterator[str]:
+    yield (
+        f"{audit.source} on {audit.model['name']} ({audit.model['dtype']}), after block "
+        f"{audit.layer}; ‖v‖ = {audit.vector.norm:.3g}, alpha {audit.alpha:g}"
+    )
+
+
+def _verdict(audit: Audit) -> Iterator[str]:
+    size, spectrum = audit.class_size, audit.steered.spectrum
+    yield ""
+    yield (
+        f"Verdict: {audit.verdict.value} at {audit.epsilon:g} nats "
+        f"(about {math.log(10) / audit.epsilon:.0f} samples at error 0.05)"
+    )
+    yield f"  {audit.reason}"
+    endless, low, high = size.endless
+    yield (
+        f"  class of dimension {size.dimension} of {size.width}; another {size.prompts} prompts: "
+        f"{size.low} to {size.high}; endless ones: {endless:.0f} [{low:.0f}, {high:.0f}]"
+    )
+    yield (
+        f"  {audit.energy_below_epsilon:.1%} of this vector's energy is invisible; "
+        f"{_flip(audit.flips_at)}"
+    )
+    kernel = spectrum.width - spectrum.rank()
+    yield (
+        f"  certificate: {audit.certificate.kind.value}; at the noise floor "
+        f"({spectrum.noise_floor:.1g} of {spectrum.values[0]:.2g}) dim ker = {kernel}"
+    )
+
+
+def _flip(ends: tuple[float, float]) -> str:
+    low, high = ends
+    if low == 0:
+        return f"verdict does not flip above epsilon = {high:.1g} nats"
+    return f"verdict flips at epsilon = {(low + high) / 2:.2g} nats"
+
+
+def _witness(audit: Audit) -> Iterator[str]:
+    found = audit.witness
+    yield ""
+    if found is None:
+        yield "Witness: none, no direction is invisible"
+        return
+    same = "same norm" if found.same_norm else "no other member has v's norm"
+    yield (
+        f"Witness: cos(v, v') = {found.cosine:+.3f}, {same}, "
+        f"alpha ‖v' - v‖ = {found.fraction:.2g} R"
+    )
+    where = "inside" if found.as_predicted else "OUTSIDE"
+    yield (
+        f"  predicted {found.predicted:.2g} nats [{found.predicted_low:.2g}, "
+        f"{found.predicted_high:.2g}] on other prompts, to second order"
+    )
+    yield (
+        f"  measured  {found.measured.estimate:.2g} nats [{found.measured.low:.2g}, "
+        f"{found.measured.high:.2g}] on {audit.measured_on} held-out prompts: {where} of that"
+    )
+    if not found.in_range:
+        yield "  the second order was seen to hold at no distance: only the measured value counts"
+
+
+def _score(audit: Audit) -> Iterator[str]:
+    scored = audit.scored
+    if scored is None:
+        return
+    if scored.effect is None or scored.witness_effect is None or scored.equivalence is None:
+        found = scored.validity
+        yield (
+            f"  {scored.trait} score: not valid here, AUC {found.auc:.2f} "
+            f"[{found.low:.2f}, {found.high:.2f}] over {found.n} pairs; not scored"
+        )
+        return
+    tested = scored.equivalence
+    word = "equivalent" if tested.equivalent else "not shown equivalent"
+    yield (
+        f"  {scored.trait} score: v {scored.effect.estimate:+.3g}, v' "
+        f"{scored.witness_effect.estimate:+.3g} nats/token; ratio [{tested.low:.2g}, "
+        f"{tested.high:.2g}], {word} within 20 % (p = {tested.p:.2g})"
+    )
+
+
+def _texts(audit: Audit) -> Iterator[str]:
+    """The first prompt whose completions part, from shortly before they do."""
+    pairs = [(" ".join(t.vector.split()), " ".join(t.witness.split())) for t in audit.texts]
+    if not pairs:
+        return
+    parted = [(one, other) for one, other in pairs if one != other]
+    if not parted:
+        yield f"  v and v' write the same after {len(pairs)} of {len(pairs)} prompts"
+        return
+    one, other = parted[0]
+    common = next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+    start = max(0, common - CONTEXT)
+    dots = "..." if start else ""
+    for name, text in (("v ", one), ("v'", other)):
+        yield f"  {name} writes: {dots}{text[start:]}"
+
+
+def _representative(audit: Audit) -> Iterator[str]:
+    norm = float(np.linalg.norm(audit.representative))
+    yield ""
+    yield (
+        f"Representative: ‖a‖ = {norm:.3g}, {norm / audit.vector.norm:.0%} of ‖v‖; "
+        "the only part that one may interpret"
+    )
+    for other in audit.comparisons:
+        if other.behavioural is None or other.interval is None:
+            seen = "behavioural cosine: one of the two is not seen"
+        else:
+            low, high = other.interval
+            seen = f"behavioural cosine {other.behavioural:+.3f} [{low:+.3f}, {high:+.3f}]"
+        yield f"  {other.name}: {seen}, Euclidean {other.euclidean:+.3f}"
+
+
+def _ways(audit: Audit) -> Iterator[str]:
+    yield ""
+    yield "What would settle it (condition here; class that would remain; needs)"
+    for way in audit.ways_out:
+        yield f"  {way.assumption:<13} {_HOLDS[way.condition_holds]:<12} {_after(way)}"
+        yield f"  {'':<13} {way.needs}"
+
+
+def _after(way: Recovery) -> str:
+    low, high = way.after_interval
+    stat = f"{way.statistic:.0f} [{way.interval[0]:.0f}, {way.interval[1]:.0f}]"
+    return (
+        f"{way.theorem}: {stat} against {way.threshold:,.0f}; "
+        f"leaves {way.class_dimension_after:.0f} [{low:.0f}, {high:.0f}]"
+    )
+
+
+def _power(audit: Audit) -> Iterator[str]:
+    yield ""
+    if audit.power is not None:
+        value, most, least = (_samples(count) for count in audit.power.outputs[:3])
+        line = (
+            f"Power: {value} samples [{least}, {most}] before any test tells v from v' (0.05 each)"
+        )
+        if audit.power.score is not None:
+            line += f"; score: {audit.power.score} prompts"
+        yield line
+    largest = audit.strength_range.largest
+    reach = "none tried" if largest is None else f"alpha = {largest:g}"
+    line = f"First order holds within a factor of 2: along v up to {reach}"
+    if audit.witness is not None:
+        times = audit.witness.range.largest
+        line += "; along v' - v up to "
+        line += "no step tried" if times is None else f"{times:g} steps"
+    yield line
+
+
+def _samples(count: int | None) -> str:
+    return "endless" if count is None else f"{count:,}"
+
+
+def _limits(audit: Audit) -> Iterator[str]:
+    template = "chat template" if audit.chat else "raw prompts"
+    yield (
+        f"Holds for: {audit.observable.words}; steered at the last prompt token"
+        f"{'' if audit.observable.kind in ('next-token', 'topk') else ' on'},"
+    )
+    variance = (
+        "" if audit.score_variance is None else f", score variance {audit.score_variance:.3g}"
+    )
+    yield (
+        f"  {audit.chosen_on} prompts to choose and {audit.measured_on} to measure ({template}), "
+        f"layer {audit.layer} alone{variance}, seed {audit.seed}"
+    )
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= COLUMNS else f"{line[: COLUMNS - 1]}…"

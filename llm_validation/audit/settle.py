@@ -1,0 +1,159 @@
+"""What would make the vector identifiable: each condition here, what it would leave, what it takes.
+
+Nothing is said to hold that a check could not decide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from identifiability.recovery.ica_conditions import enough_samples
+from llm_validation.audit.class_size import ClassSize
+
+SPARSE_SHARE = 0.99
+"""Of a vector's energy that its entries must carry to count as its support."""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """One way out.
+
+    Attributes
+    ----------
+    assumption
+        ``independence``, ``sparsity``, ``environments``, ``layers`` or ``prompts``.
+    theorem
+        In theory.md.
+    condition
+        What has to hold, in words.
+    condition_holds
+        None where it could not be decided.
+    statistic, interval, threshold
+        What was compared.
+    class_dimension_after
+        Of the class that would remain, with ``after_interval``.
+    needs
+        How much data, in words.
+    applied
+        Whether the data were given and the class computed with them.
+    """
+
+    assumption: str
+    theorem: str
+    condition: str
+    condition_holds: bool | None
+    statistic: float
+    interval: tuple[float, float]
+    threshold: float
+    class_dimension_after: float
+    after_interval: tuple[float, float]
+    needs: str
+    applied: bool = False
+
+
+def ways_out(vector: np.ndarray, size: ClassSize) -> list[Recovery]:
+    """What is known of each from this audit's own data."""
+    return [
+        _prompts(size),
+        _independence(size),
+        _sparsity(vector, size),
+        _more("environments", "R3a", "prompts of another kind", size),
+        _more("layers", "R4", "the same vector injected elsewhere", size),
+    ]
+
+
+def _prompts(size: ClassSize) -> Recovery:
+    value, low, high = size.with_prompts(2 * size.prompts)
+    endless, least, most = size.endless
+    closes = True if most < 0.5 else False if least > 0.5 else None
+    needs = f"{size.prompts} more prompts of this kind: about {value:.0f}; endless: {endless:.0f}"
+    return Recovery(
+        "prompts",
+        "N3, N7",
+        "endless prompts of this kind close the class",
+        closes,
+        endless,
+        (least, most),
+        0.0,
+        value,
+        (low, high),
+        f"{needs} [{least:.0f}, {most:.0f}]",
+    )
+
+
+def _independence(size: ClassSize) -> Recovery:
+    enough = enough_samples(size.prompts, size.width)
+    threshold = float(enough.threshold or 0)
+    return Recovery(
+        "independence",
+        "R1",
+        "states are A s with independent s, v along a column of A; states read, not outputs",
+        None,
+        float(size.prompts),
+        (float(size.prompts), float(size.prompts)),
+        threshold,
+        0.0,
+        (0.0, float(size.dimension)),
+        f"{threshold:,.0f} states to decide it at d = {size.width}, {size.prompts} here; "
+        "left: scale and order",
+    )
+
+
+def _sparsity(vector: np.ndarray, size: ClassSize) -> Recovery:
+    entries = support_size(vector)
+    visible = size.width - size.dimension
+    least, most = size.width - size.high, size.width - size.low
+    # 2k + dim of the null space > d: some 2k-sparse vector is invisible whatever the support.
+    holds = False if 2 * entries > most else None
+    endless = size.width - size.endless[0]
+    needs = (
+        f"2k = {2 * entries} visible directions, {visible} here, {endless:.0f} at endless prompts"
+    )
+    if holds is None:
+        needs += "; necessary only, the spark was not certified"
+    return Recovery(
+        "sparsity",
+        "R2",
+        f"v has k = {entries} entries ({SPARSE_SHARE:.0%} of its energy), 2k-sparse ones are seen",
+        holds,
+        float(visible),
+        (float(least), float(most)),
+        float(2 * entries),
+        0.0,
+        (0.0, float(size.dimension)),
+        needs,
+    )
+
+
+def support_size(vector: np.ndarray) -> int:
+    """Fewest entries that carry ``SPARSE_SHARE`` of the energy."""
+    energy = np.sort(vector**2)[::-1].cumsum()
+    return int(np.searchsorted(energy, SPARSE_SHARE * energy[-1])) + 1
+
+
+def _more(assumption: str, theorem: str, what: str, size: ClassSize) -> Recovery:
+    visible = size.width - size.dimension
+    least = max(0, size.dimension - visible)
+    if size.dimension == 0:
+        holds, needed, text = True, 1, "none: nothing is invisible here"
+    elif visible == 0:
+        holds, needed, text = False, 1, "no count is enough if all show as little as this one"
+    else:
+        holds, needed = False, 1 + ceil(size.dimension / visible)
+        text = f"at least {needed - 1} more of rank {visible}; one leaves {least} or more"
+        text += f" (--apply {assumption}=...)"
+    return Recovery(
+        assumption,
+        theorem,
+        f"enough {assumption} ({what}) without a shared null direction",
+        holds,
+        1.0,
+        (1.0, 1.0),
+        float(needed),
+        float(least),
+        (float(least), float(size.dimension)),
+        text,
+    )

@@ -1,0 +1,178 @@
+"""Another vector of the same norm that the audited one cannot be told from, and what it does.
+
+Chosen on one half of the prompts: the furthest member of the class for which the second order holds
+(log ratio of measured and predicted divergence within a factor of two) and the divergence on other
+prompts is predicted to stay within epsilon. Measured on the other half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from identifiability.statistics import Interval, cluster_bootstrap
+from llm_validation.audit.bench import Bench, Case
+from llm_validation.audit.prompts import Halves
+from llm_validation.audit.steered_class import (
+    SteeredClass,
+    left_out_divergences,
+    prediction_interval,
+)
+from llm_validation.audit.strength_range import FirstOrderRange
+
+FRACTIONS = (1.0, 0.71, 0.5, 0.35, 0.25, 0.18, 0.125)
+"""Of the radius: distances at which a witness is looked for, a factor of sqrt(2) apart."""
+MULTIPLES = (0.25, 0.5, 1.0, 1.41, 2.0)
+"""Of the witness's own step, along which the range of the second order is measured."""
+MEMBERS = (0.25, 0.5, 1.0)
+"""Of them, those at which alpha v + multiple * step is judged as a member of the class itself."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """What lies a share of the way from v to the witness, and its divergence in nats."""
+
+    multiple: float
+    cosine: float
+    measured: Interval
+
+
+@dataclass(frozen=True, eq=False)
+class AuditWitness:
+    """v' and the evidence on it; everything in nats is from alpha v to alpha v'.
+
+    Attributes
+    ----------
+    vector
+        (d,) v', in the units of v.
+    cosine
+        cos(v, v').
+    same_norm
+        Whether ||v'|| = ||v||; where v has no invisible part there is no other such member.
+    fraction
+        alpha ||v' - v|| over the radius.
+    predicted, predicted_low, predicted_high
+        Mean divergence on other prompts, to second order, from prompts left out of choosing; the
+        ends include the departure from second order seen on the choosing prompts.
+    measured
+        Mean divergence on the measuring prompts, with its interval.
+    in_range
+        Whether the second order was seen to hold there on the choosing prompts.
+    range
+        Along the witness's step, on the measuring prompts.
+    members
+        v' and what lies on the way to it, nearest to v first.
+    divergences
+        At the step itself, one a measuring prompt, measured and to second order.
+    """
+
+    vector: np.ndarray
+    cosine: float
+    same_norm: bool
+    fraction: float
+    predicted: float
+    predicted_low: float
+    predicted_high: float
+    measured: Interval
+    in_range: bool
+    range: FirstOrderRange
+    members: tuple[Member, ...]
+    divergences: np.ndarray
+    second_order: np.ndarray
+
+    def within(self, epsilon: float) -> Member | None:
+        """The furthest member shown to stay within epsilon, the nearest one tested first.
+
+        Each is tested only if all nearer ones passed: in a fixed order that error is made at the
+        level of one test (Maurer, Hothorn & Lehmacher 1995).
+        """
+        shown = None
+        for member in self.members:
+            if member.measured.high > epsilon:
+                break
+            shown = member
+        return shown
+
+    @property
+    def as_predicted(self) -> bool:
+        """Whether the measured mean lies in the predicted interval."""
+        return self.predicted_low <= self.measured.estimate <= self.predicted_high
+
+
+def find_witness(
+    bench: Bench,
+    halves: Halves[Case],
+    metrics: list[np.ndarray],
+    found: SteeredClass,
+    alpha: float,
+    rng: np.random.Generator,
+) -> AuditWitness:
+    """Choose a witness, predict it, measure it."""
+    base = found.displacement
+    towards = rng.standard_normal(base.size)
+    steps = np.array([found.step(fraction, towards) for fraction in FRACTIONS])
+    tried = bench.divergences(halves.choosing, base, steps)
+    seen = FirstOrderRange.of(FRACTIONS, tried.measured, tried.second_order, tried.floor, rng)
+    left_out = left_out_divergences(metrics, found, FRACTIONS, towards)
+    count = len(halves.measuring)
+    predictions = [
+        _predicted(left_out[:, i], count, seen, fraction, tried.floor)
+        for i, fraction in enumerate(FRACTIONS)
+    ]
+    best = next(
+        (
+            i
+            for i, fraction in enumerate(FRACTIONS)
+            if seen.at(fraction).holds and predictions[i][2] <= found.epsilon
+        ),
+        len(FRACTIONS) - 1,
+    )
+    step = steps[best]
+    multiples = np.array(MULTIPLES)[:, None] * step
+    there = bench.divergences(halves.measuring, base, multiples)
+    own = there.measured[:, MULTIPLES.index(1.0)]
+    members = tuple(
+        Member(
+            multiple,
+            float(base @ (base + multiple * step))
+            / (found.radius * float(np.linalg.norm(base + multiple * step))),
+            cluster_bootstrap(
+                lambda kl: kl.mean(axis=1),
+                [there.measured[:, MULTIPLES.index(multiple)]],
+                rng=rng,
+                positive=True,
+            ),
+        )
+        for multiple in MEMBERS
+    )
+    vector = (base + step) / alpha
+    size = float(np.linalg.norm(vector))
+    value, low, high = predictions[best]
+    return AuditWitness(
+        vector=vector,
+        cosine=float(base @ vector) / (found.radius * size),
+        same_norm=bool(abs(size * alpha - found.radius) <= 1e-9 * found.radius),
+        fraction=float(np.linalg.norm(step)) / found.radius,
+        predicted=value,
+        predicted_low=low,
+        predicted_high=high,
+        measured=members[-1].measured,
+        in_range=seen.at(FRACTIONS[best]).holds,
+        range=FirstOrderRange.of(MULTIPLES, there.measured, there.second_order, there.floor, rng),
+        members=members,
+        divergences=own,
+        second_order=there.second_order[:, MULTIPLES.index(1.0)],
+    )
+
+
+def _predicted(
+    left_out: np.ndarray, count: int, seen: FirstOrderRange, fraction: float, floor: float
+) -> tuple[float, float, float]:
+    value, low, high = prediction_interval(left_out, count)
+    rung = seen.at(fraction)
+    departure = 1.0 if rung.log_ratio is None else float(np.exp(rung.log_ratio[0]))
+    low, high = low * min(1.0, departure), high * max(1.0, departure)
+    # Rounding that alone shows f moves a divergence of K by up to f + 2 sqrt(f K).
+    reach = floor + 2 * np.sqrt(floor * high)
+    return value, max(0.0, low - reach), high + reach

@@ -1,0 +1,53 @@
+"""The screen: small enough, and saying what the audit found."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from llm_validation.audit import audit
+from llm_validation.audit.screen import COLUMNS
+from tests.llm_validation.architectures import WIDTH
+from tests.llm_validation.audit.small_model import prompts, saved
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gpt2")
+    rng = np.random.default_rng(0)
+    vector, *others = 0.4 * rng.standard_normal((4, WIDTH))
+    model = saved(folder, "gpt2")
+    return audit(vector, model, 1, prompts=prompts(8), compare=others, workers=1)
+
+
+def test_it_fits_one_screen(found):
+    lines = str(found).splitlines()
+    assert len(lines) <= 45
+    assert max(map(len, lines)) <= COLUMNS
+
+
+def test_the_numbers_are_the_audit_s(found):
+    text = str(found)
+    size = found.class_size
+    assert f"class of dimension {size.dimension} of {WIDTH}" in text
+    assert f"{size.low} to {size.high}" in text
+    assert f"{found.energy_below_epsilon:.1%} of this vector's energy" in text
+    assert f"cos(v, v') = {found.witness.cosine:+.3f}" in text
+    assert f"{found.witness.measured.estimate:.2g} nats" in text
+    assert f"Power: {found.power.outputs[0]:,} samples" in text
+    assert text.count("behavioural cosine") == 3
+    for way in found.ways_out:
+        assert way.assumption in text
+
+
+def test_the_limits_are_printed_with_the_answer(found):
+    text = str(found)
+    for part in ("distribution of the next token", "last prompt token", "4 prompts to choose",
+                 "4 to measure", "layer 1 alone", "raw prompts", "seed 0"):  # fmt: skip
+        assert part in text
+
+
+def test_power_is_the_bound_of_bretagnolle_and_huber(found):
+    """n KL >= log(1/(4 eta)) with eta = 0.05, the least number of samples that meets it."""
+    count, divergence = found.power.outputs[0], found.witness.measured.estimate
+    assert count * divergence >= np.log(5) > (count - 1) * divergence

@@ -1,0 +1,82 @@
+"""What would settle it: bounds from the theory, and nothing said to hold that was not decided."""
+
+import numpy as np
+import pytest
+
+from llm_validation.audit.class_size import ClassSize
+from llm_validation.audit.settle import support_size, ways_out
+
+
+def _size(dimension, width=100, low=None, high=None, half=None, prompts=16, spread=1.0):
+    return ClassSize(
+        dimension=dimension,
+        low=dimension if low is None else low,
+        high=dimension if high is None else high,
+        prompts=prompts,
+        of_half=float(dimension if half is None else half),
+        spread=spread,
+        width=width,
+    )
+
+
+def _ways(size, vector=None):
+    vector = np.ones(size.width) if vector is None else vector
+    return {way.assumption: way for way in ways_out(vector, size)}
+
+
+@pytest.mark.parametrize(("dimension", "more", "left"), [(75, 3, 50), (76, 4, 52), (40, 1, 0)])
+def test_environments_and_layers_need_at_least_d_over_r(dimension, more, left):
+    """R3a: at rank r = d - n each, ceil(d/r) in all; one more leaves n - r or more."""
+    for name in ("environments", "layers"):
+        way = _ways(_size(dimension))[name]
+        assert way.condition_holds is False
+        assert way.threshold == 1 + more
+        assert way.class_dimension_after == left
+        assert f"at least {more} more" in way.needs
+
+
+def test_an_empty_class_needs_nothing_and_a_whole_one_cannot_be_promised():
+    for name in ("environments", "layers"):
+        assert _ways(_size(0))[name].condition_holds is True
+        assert "no count is enough" in _ways(_size(100))[name].needs
+
+
+def test_a_dense_vector_is_not_sparse_and_a_sparse_one_is_not_proved():
+    size = _size(75, low=70, high=80)
+    sparse = np.zeros(100)
+    sparse[:9] = 1.0
+    assert _ways(size)["sparsity"].condition_holds is False
+    found = _ways(size, sparse)["sparsity"]
+    assert found.condition_holds is None
+    assert found.threshold == 18 and found.interval == (20.0, 30.0)
+    assert "spark was not certified" in found.needs
+
+
+def test_two_k_within_the_interval_is_not_decided():
+    """25 visible, up to 30 for another sample of prompts: 2k = 28 might be seen."""
+    vector = np.zeros(100)
+    vector[:14] = 1.0
+    assert _ways(_size(75, low=70, high=80), vector)["sparsity"].condition_holds is None
+    assert _ways(_size(75, low=74, high=76), vector)["sparsity"].condition_holds is False
+
+
+def test_support_is_what_carries_99_per_cent():
+    assert support_size(np.array([3.0, 0.0, -4.0])) == 2
+    assert support_size(np.array([10.0, 0.1, 0.1])) == 1
+    assert support_size(np.ones(200)) == 198
+
+
+def test_independence_is_never_said_to_hold():
+    way = _ways(_size(75))["independence"]
+    assert way.condition_holds is None
+    assert way.threshold == 10 * 100 * 101 / 2
+
+
+def test_more_prompts_by_extrapolation():
+    """Counts of 60 at 8 and 50 at 16 prompts go on as 40 + 160/n."""
+    way = _ways(_size(50, half=60.0))["prompts"]
+    assert way.class_dimension_after == pytest.approx(45)
+    assert way.statistic == pytest.approx(40)
+    assert way.condition_holds is False
+    assert _ways(_size(10, half=20.0))["prompts"].condition_holds is None
+    assert _ways(_size(0, half=0.0, spread=0.0))["prompts"].condition_holds is True
