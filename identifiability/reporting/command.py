@@ -9,17 +9,26 @@ import typer
 
 
 def command(
-    directory: Annotated[Path, typer.Argument(help="A directory written by verify.")] = Path(
-        "results"
-    ),
+    directory: Annotated[
+        Path, typer.Argument(help="A directory written by verify, toy, llm or audit.")
+    ] = Path("results"),
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="Figures as files too, in DIRECTORY/figures: pdf,svg,png or some."
+        ),
+    ] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Show it in a browser.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not print where it is.")] = False,
 ) -> None:
     """Write the HTML report of what a directory holds."""
     from identifiability.reporting.build import build_report
 
-    page = build_report(directory)
+    wanted = [] if formats is None else [kind.strip() for kind in formats.split(",")]
+    page = build_report(directory, wanted)
     if not quiet:
         typer.echo(f"report: {page}")
+        if wanted:
+            typer.echo(f"figures: {directory / 'figures'}")
     if open_it:
         typer.launch(page.resolve().as_uri())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from identifiability.reporting.figures import svg
+from identifiability.reporting.drawing import Picture
 
 _LINES = {"ours": "-", "baseline": "--", "theory": ":"}
 _MARKERS = {"ours": "o", "baseline": "s", "theory": ""}
@@ -20,9 +21,21 @@ _BOUNDARY_DASHES = ("-", "--", ":", "-.")
 
 def phase_diagram(diagram: dict[str, Any]) -> str:
     """A diagram as ``toy --json`` has it, as an SVG element."""
+    return picture(diagram).svg()
+
+
+def picture(diagram: dict[str, Any]) -> Picture:
+    """The same with its words; greys of a map are data and stay as they are in the dark."""
     panels = max(len(diagram["panels"]), 1)
-    fill = partial(_fill, diagram=diagram, columns=panels)
-    return svg(fill, width=8.2 if panels == 1 else 3.1 * panels + 0.8, height=4.0)
+    return Picture(
+        name=re.sub(r"\W+", "_", diagram["name"]),
+        title=diagram["title"],
+        caption=summary(diagram),
+        fill=partial(_fill, diagram=diagram, columns=panels),
+        width=8.2 if panels == 1 else 3.1 * panels + 0.8,
+        height=4.0,
+        themed=not diagram["panels"],
+    )
 
 
 def summary(diagram: dict[str, Any]) -> str:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from identifiability.statistics import cluster_bootstrap
-from llm_validation.claims.epsilon_null import ABOVE_FLOOR
-from llm_validation.claims.judgement import LOG_BAND
+from llm_validation.claims.judgement import ABOVE_FLOOR, LOG_BAND
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from llm_validation.continuation import Continuation
 from llm_validation.inputs import token_ids
 from llm_validation.linearisation import Linearisation
 from llm_validation.measurements.float64_model import in_float64
@@ -40,9 +39,9 @@ def measure(model: LanguageModel, *, ids: list[int], shift: float) -> dict[str, 
     decoder = decoder_of(wide)
     tokens = token_ids(decoder, ids)
     last = len(decoder.blocks) - 1
-    logits = Continuation(wide, tokens, last).logits
-    moved = logits + shift * logits.abs().max()
     suffix = Suffix(decoder, tokens, last, tokens.shape[1] - 1)
+    logits = suffix.logits[0]
+    moved = logits + shift * logits.abs().max()
     slopes = Linearisation(suffix, decoder.head.weight, suffix.state[None]).slopes[0]
     head, mean = head_factor(wide, slopes)
     # With S the centred second moments, the constant's part in the space is t/(1 + t) for

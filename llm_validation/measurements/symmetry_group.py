@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import nn
 
 from llm_validation.measurements.rotated_basis import unrotatable
 from llm_validation.models import LanguageModel
+from llm_validation.precision import true_precision
 from llm_validation.structure import Decoder, decoder_of, norm_kind
 
 
@@ -21,8 +23,8 @@ def measure(model: LanguageModel) -> dict[str, Any]:
     dict
         ``mean_direction``: whether c 1 added to the residual stream is invisible, which it is in a
         pre-LN transformer with LayerNorm (N6b). ``final_norm``: whether a norm comes between the
-        last block and the head, so that the radial direction is null (N6c). ``unrotatable``: why an RMSNorm model's basis
-        cannot be rotated here (N6d), an empty text if it can.
+        last block and the head, so that the radial direction is null (N6c). ``unrotatable``: why an
+        RMSNorm model's basis cannot be rotated here (N6d), an empty text if it can.
     """
     decoder = decoder_of(model)
     before, final = norms_of_stream(decoder)
@@ -40,28 +42,27 @@ def norms_of_stream(decoder: Decoder) -> tuple[bool, bool]:
     done: list[bool] = []
     inside = {id(part) for part in decoder.blocks.modules()}
 
-    def begins(index: int, part: nn.Module) -> None:
-        first.setdefault(index, _kind(part))
+    def begins(index: int) -> Callable[[nn.Module, Any], None]:
+        def read(part: nn.Module, _inputs: Any) -> None:
+            first.setdefault(index, _kind(part))
 
-    def follows(part: nn.Module) -> None:
+        return read
+
+    def follows(part: nn.Module, _inputs: Any) -> None:
         if done:
             after.append(_kind(part))
 
     with ExitStack() as scope:
         for index, block in enumerate(decoder.blocks):
             for part in block.children():
-                hook = part.register_forward_pre_hook(
-                    lambda module, _inputs, index=index: begins(index, module)
-                )
-                scope.callback(hook.remove)
+                scope.callback(part.register_forward_pre_hook(begins(index)).remove)
         end = decoder.blocks[-1].register_forward_hook(lambda *_: done.append(True))
         scope.callback(end.remove)
         for part in decoder.stack.modules():
             if id(part) not in inside and not list(part.children()):
-                hook = part.register_forward_pre_hook(lambda module, _inputs: follows(module))
-                scope.callback(hook.remove)
+                scope.callback(part.register_forward_pre_hook(follows).remove)
         ids = torch.zeros(1, 2, dtype=torch.long, device=decoder.model.device)
-        with torch.no_grad():
+        with torch.no_grad(), true_precision(decoder.model):
             decoder.model(input_ids=ids, use_cache=False)
     return all(kind == "norm" for kind in first.values()), "norm" in after
 

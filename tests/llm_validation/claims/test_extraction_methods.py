@@ -1,4 +1,4 @@
-"""Behavioural cosines: predicted ones confirmed, Euclidean ones not, reparametrisations harmless."""
+"""Behavioural cosines: predicted ones confirmed, Euclidean ones not, no basis matters."""
 
 from __future__ import annotations
 

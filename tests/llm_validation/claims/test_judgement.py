@@ -11,6 +11,7 @@ from llm_validation.claims.judgement import (
     TEST_LEVEL,
     at_least,
     at_most,
+    on_every,
     within_band,
 )
 
@@ -56,3 +57,23 @@ def test_limits_are_judged_by_their_bounds(center, outcome):
     assert (mirrored.p_confirm, mirrored.p_refute) == (judgement.p_refute, judgement.p_confirm)
     if outcome is not Outcome.INCONCLUSIVE:
         assert "97.5 %" in judgement.reason
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "outcome", "said"),
+    [
+        (3.0, 3.0, Outcome.REFUTED, "rank 4, not 3, in 1 of 2 instances"),
+        (3.0, 4.0, Outcome.CONFIRMED, "rank in [3, 4] in 2 of 2 instances"),
+        (-np.inf, 4.0, Outcome.CONFIRMED, "rank at most 4 in 2 of 2 instances"),
+        (-np.inf, 2.0, Outcome.REFUTED, "rank 3, not at most 2, in 2 of 2 instances"),
+        (3.5, np.inf, Outcome.REFUTED, "rank 3, not at least 3.5, in 1 of 2 instances"),
+    ],
+)
+def test_one_exception_refutes_an_exact_statement(low, high, outcome, said):
+    judgement = on_every(np.array([3.0, 4.0]), low, high, "rank")
+    assert (judgement.outcome, judgement.reason) == (outcome, said)
+    assert judgement.p_confirm is None and judgement.p_refute is None
+
+
+def test_a_value_that_is_no_number_is_no_confirmation():
+    assert on_every(np.array([1.0, np.nan]), 0.0, 2.0, "x").outcome is Outcome.REFUTED

@@ -5,14 +5,12 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from llm_validation.claims import radial_null, symmetries
+from llm_validation.claims import symmetries
 from llm_validation.claims.claim import Outcome
-from llm_validation.measurements import rotated_basis
-from llm_validation.scale import Scale
-from tests.llm_validation.claims.tiny_setting import TinySetting
+from llm_validation.measurements import random_decoders, rotated_basis
+from tests.llm_validation.claims.running_setting import RunningSetting
 from tests.llm_validation.tiny_language_model import tiny_language_model
 
 
@@ -27,12 +25,12 @@ def _verdicts(rows, start):
 
 @pytest.fixture(scope="module")
 def llama():
-    return _rows(TinySetting())
+    return _rows(RunningSetting())
 
 
 @pytest.fixture(scope="module")
 def gpt2():
-    return _rows(TinySetting(tiny_language_model("gpt2")))
+    return _rows(RunningSetting(tiny_language_model("gpt2")))
 
 
 def test_the_mean_direction_is_invisible_behind_layer_norms(gpt2):
@@ -40,6 +38,29 @@ def test_the_mean_direction_is_invisible_behind_layer_norms(gpt2):
     # Not because it is short: the state moves by twice the vector.
     assert max(alpha for arm, alpha in gpt2 if arm.startswith("mean direction")) == 2.0
     assert not any(arm.startswith("rotated") for arm, _ in gpt2)
+
+
+def test_random_decoders_have_it_where_the_norms_say(llama):
+    rows = [row for (arm, _), row in llama.items() if arm.startswith("random decoder")]
+    assert [row.arm.split(", ", 1)[1] for row in rows] == [
+        "pre-LN, LayerNorm, invisible",
+        "post-LN, LayerNorm, visible",
+        "pre-LN, RMSNorm, visible",
+    ]
+    assert {row.verdict for row in rows} == {Outcome.CONFIRMED}
+
+
+def test_a_random_decoder_of_another_kind_is_refuted():
+    def swapped(cell, found):
+        if "random_decoders" not in cell.function:
+            return found
+        other = {**cell.arguments(), "kind": "pre-LN, RMSNorm"}
+        if cell.settings["kind"].startswith("pre-LN, RMS"):
+            other["kind"] = "pre-LN, LayerNorm"
+        return random_decoders.measure(None, **other)
+
+    rows = _rows(RunningSetting(change=swapped))
+    assert _verdicts(rows, "random decoder, pre-LN") == {Outcome.REFUTED}
 
 
 def test_it_is_visible_behind_rms_norms(llama):
@@ -55,9 +76,9 @@ def test_post_ln_has_layer_norms_and_no_invisible_mean():
     def pretend(cell, found):
         return found | {"mean_direction": True} if "mean_direction" in found else found
 
-    setting = TinySetting(tiny_language_model("opt_post_ln"), change=pretend)
+    setting = RunningSetting(tiny_language_model("opt_post_ln"), change=pretend)
     assert _verdicts(_rows(setting), "mean direction, invisible") == {Outcome.REFUTED}
-    true = symmetries.predict(TinySetting(tiny_language_model("opt_post_ln")))
+    true = symmetries.predict(RunningSetting(tiny_language_model("opt_post_ln")))
     assert not any(arm.prediction.arm.endswith("direction, invisible") for arm in true)
     radial = [arm for arm in true if arm.prediction.arm.startswith("radial")]
     assert [arm.unmeasurable for arm in radial] == [
@@ -69,7 +90,7 @@ def test_an_invisible_mean_that_is_called_visible_is_refuted():
     def deny(cell, found):
         return found | {"mean_direction": False} if "mean_direction" in found else found
 
-    rows = _rows(TinySetting(tiny_language_model("gpt2"), change=deny))
+    rows = _rows(RunningSetting(tiny_language_model("gpt2"), change=deny))
     assert _verdicts(rows, "mean direction, visible") == {Outcome.REFUTED}
     # Two directions are null at one prompt and one remains at two: both counts are off by one.
     assert _verdicts(rows, "radial direction, gone") == {Outcome.REFUTED}
@@ -79,7 +100,7 @@ def test_a_metric_four_times_too_large_is_not_confirmed():
     def wrong(cell, found):
         return {"metric": 4 * found["metric"]} if "metric" in found else found
 
-    setting = TinySetting(prompts=24, change=wrong)
+    setting = RunningSetting(prompts=24, change=wrong)
     rows = _rows(setting)
     judged = [r for r in rows.values() if r.arm.endswith("metric says") and r.verdict is not None]
     assert [row.alpha for row in judged] == [0.25, 0.5]
@@ -98,7 +119,7 @@ def test_a_head_that_can_write_the_shift_is_found_out():
     changed = copy.deepcopy(model.model)
     weight = changed.lm_head.weight
     weight[:, 0] = weight[:, 0] - weight[:, 0] + 1.0  # one column is the constant
-    rows = _rows(TinySetting(replace(model, model=changed)))
+    rows = _rows(RunningSetting(replace(model, model=changed)))
     assert rows["softmax shift, out of the head's reach", 0.0].verdict is Outcome.REFUTED
 
 
@@ -110,41 +131,10 @@ def test_a_basis_rotated_without_one_of_the_reads_does_not(monkeypatch):
     norm, reads, write, place = rotated_basis._PARTS[1]
     parts = (rotated_basis._PARTS[0], (norm, reads[:1], write, place))
     monkeypatch.setattr(rotated_basis, "_PARTS", parts)
-    assert _verdicts(_rows(TinySetting()), "rotated basis") == {Outcome.REFUTED}
-
-
-@pytest.mark.parametrize("name", ["llama", "gpt2"])
-def test_the_radial_direction_is_null_at_one_prompt_where_predicted_and_then_gone(name, request):
-    rows = request.getfixturevalue(name)
-    assert _verdicts(rows, "radial direction") == {Outcome.CONFIRMED}
-    assert len([arm for arm, _ in rows if arm.startswith("radial")]) == 4
-    assert rows["radial direction, where predicted", 0.0].measured < 1e-5
-
-
-def test_another_direction_is_not_where_predicted():
-    def turned(cell, found):
-        if "direction" not in found:
-            return found
-        other = found["direction"] + 0.05 * np.roll(found["direction"], 1)
-        return found | {"direction": other / np.linalg.norm(other)}
-
-    rows = _rows(TinySetting(change=turned))
-    assert rows["radial direction, where predicted", 0.0].verdict is Outcome.REFUTED
-
-
-def test_the_same_prompt_twice_does_not_remove_the_null_direction(monkeypatch):
-    model = tiny_language_model("llama")
-    exact = copy.deepcopy(model.model)
-    exact.model.norm.variance_epsilon = 0.0  # else its epsilon is seen at a rounding of 1e-14
-    setting = TinySetting(replace(model, model=exact))
-    once = setting.prompts.measuring[0]
-    setting.prompts = replace(setting.prompts, measuring=(once,) * 4)
-    rows = _rows(setting)
-    assert rows["radial direction, gone with a second prompt", 0.0].verdict is Outcome.REFUTED
-    assert rows["radial direction, null at one prompt", 0.0].verdict is Outcome.CONFIRMED
-
-
-def test_further_layers_are_looked_at_in_full_only():
-    full = TinySetting(scale=Scale.FULL)
-    assert radial_null.further_layers(full) == [0, 2, 3]
-    assert radial_null.further_layers(TinySetting()) == []
+    setting = RunningSetting(fresh=True)
+    rows = [
+        symmetries.judge(setting, [arm])[0]
+        for arm in symmetries.predict(setting)
+        if arm.prediction.arm.startswith("rotated")
+    ]
+    assert [row.verdict for row in rows] == [Outcome.REFUTED] * 2

@@ -1,4 +1,4 @@
-"""A setting on a tiny random decoder in float64; cells run at once, in this process."""
+"""A setting on a tiny random decoder in float64: cells are measured where they are asked for."""
 
 from __future__ import annotations
 
@@ -9,57 +9,50 @@ from typing import Any
 import numpy as np
 
 from identifiability.cells import Cell
-from llm_validation.dataset import ContrastivePair, Trait
-from llm_validation.models import LanguageModel
+from llm_validation.dataset import ContrastivePair, LabelledCompletion, Trait
 from llm_validation.scale import Scale
 from llm_validation.setting import PromptSplit, Setting
 from tests.llm_validation.architectures import WORDS
 from tests.llm_validation.tiny_language_model import tiny_language_model
 
-Changed = Callable[[Cell, dict[str, Any]], Mapping[str, Any]]
+Alter = Callable[[Cell, dict[str, Any]], dict[str, Any]]
 
 
 class TinySetting(Setting):
-    """One layer and one trait of random words.
-
-    ``change`` may replace the result of a cell: what a false world would answer.
-    """
+    """``alter`` may change what a cell measured: how a false prediction is made."""
 
     def __init__(
         self,
-        model: LanguageModel | None = None,
         *,
-        layer: int = 1,
         prompts: int = 6,
+        layer: int = 1,
         scale: Scale = Scale.THIN,
-        change: Changed | None = None,
+        length: float = 1.0,
+        alter: Alter = lambda cell, found: found,
     ) -> None:
-        rng = np.random.default_rng(11)
-        chosen = [
-            rng.integers(3, WORDS, int(rng.integers(5, 9))).tolist() for _ in range(3 * prompts)
+        model = tiny_language_model("llama")
+        rng = np.random.default_rng(0)
+        parts = [
+            tuple(rng.integers(3, WORDS, size=7).tolist() for _ in range(prompts)) for _ in range(3)
         ]
-        parts = (tuple(chosen[start::3]) for start in range(3))
-        pairs = tuple(ContrastivePair("words", _words(rng), _words(rng)) for _ in range(4))
-        trait = Trait("random", "", "", pairs, (), None, {})
-        self._done: dict[str, Mapping[str, Any]] = {}
-        self._change = change
-        super().__init__(
-            model or tiny_language_model("llama"),
-            [layer],
-            {"random": trait},
-            PromptSplit(*parts),
-            scale,
-            0,
-            self._run,
+        answers = tuple(
+            LabelledCompletion("w3", f"w{i} w{i + 1}", f"w{i + 2}", "validation")
+            for i in range(5, 11)
         )
+        trait = Trait("planted", "", "", (ContrastivePair("w3", "w4", "w5"),), answers, None, {})
+        super().__init__(
+            model, [layer], {"planted": trait}, PromptSplit(*parts), scale, 0, self._answer
+        )
+        vector = np.random.default_rng(1).standard_normal(model.width)
+        self._planted, self._alter = length * vector / np.linalg.norm(vector), alter
+        self._found: dict[str, dict[str, Any]] = {}
 
-    def _run(self, cell: Cell) -> Mapping[str, Any]:
-        if cell.key not in self._done:
+    def _vector(self, trait: str, layer: int, method: str = "mean") -> np.ndarray:
+        return self._planted
+
+    def _answer(self, cell: Cell) -> Mapping[str, Any]:
+        if cell.key not in self._found:
             module, name = cell.function.split(":")
-            found = getattr(import_module(module), name)(self.model, **cell.arguments())
-            self._done[cell.key] = self._change(cell, found) if self._change else found
-        return self._done[cell.key]
-
-
-def _words(rng: np.random.Generator) -> str:
-    return " ".join(f"w{i}" for i in rng.integers(3, WORDS, 6))
+            measured = getattr(import_module(module), name)(self.model, **cell.settings)
+            self._found[cell.key] = self._alter(cell, measured)
+        return self._found[cell.key]
