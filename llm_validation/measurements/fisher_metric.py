@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from llm_validation.continuation import Continuation
+from llm_validation.measurements.float64_model import in_float64
 from llm_validation.models import LanguageModel
 from llm_validation.prompt_fisher import metric_error
 
@@ -53,9 +53,4 @@ def rounding(model: LanguageModel, *, ids: list[int], layer: int) -> dict[str, A
     """
     if model.dtype == "float64":
         return {"error": 0.0}
-    return {"error": metric_error(model, [ids], layer, reference=_in_float64(model))}
-
-
-@lru_cache(maxsize=1)
-def _in_float64(model: LanguageModel) -> LanguageModel:
-    return model.to_dtype("float64")
+    return {"error": metric_error(model, [ids], layer, reference=in_float64(model))}

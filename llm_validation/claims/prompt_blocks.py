@@ -1,0 +1,17 @@
+"""How many prompts are taken together, and disjoint blocks of that many."""
+
+from __future__ import annotations
+
+import numpy as np
+
+COUNTS = (1, 2, 4, 8, 16, 32, 64)
+
+
+def blocks(total: int, size: int) -> list[np.ndarray]:
+    """Disjoint blocks of that size; what is left over is left out."""
+    return [np.arange(start, start + size) for start in range(0, total - size + 1, size)]
+
+
+def prompts_in_words(count: int) -> str:
+    """For names of arms."""
+    return "1 prompt" if count == 1 else f"{count} prompts"

@@ -1,0 +1,220 @@
+r"""The rungs of the observation ladder on one prompt, as likelihoods of the planted vector (N10).
+
+White box: the continuation F and the state h are known; what is observed of F(h + v) differs from
+rung to rung. Every rung has the noise that comes with it and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from llm_validation.completion import Completion
+from llm_validation.continuation import Continuation
+from llm_validation.measurements.logit_coordinates import logit_coordinates
+from llm_validation.measurements.posterior import Observation
+from llm_validation.models import LanguageModel
+from llm_validation.observables import log_probabilities
+
+API_STEP = 1e-4
+"""Nats: to how much interfaces round the log-probabilities that they return."""
+
+FLOAT32, BFLOAT16, SAMPLES, TOP, SCORE, GREEDY = (
+    "all logits, float32",
+    "all logits, bfloat16",
+    "samples",
+    "top",
+    "score",
+    "greedy token",
+)
+
+
+def observe(
+    model: LanguageModel,
+    rung: str,
+    ids: list[int],
+    layer: int,
+    vector: np.ndarray,
+    *,
+    noise: float,
+    completions: Sequence[list[int]],
+    rng: np.random.Generator,
+) -> Observation:
+    """What the rung shows of one prompt steered by the vector.
+
+    ``rung`` is "all logits, float32", "all logits, bfloat16", "top:K", "samples:n" or "score";
+    ``noise``, of a coordinate of float32 logits, ``completions`` (positive, negative) of "score".
+    """
+    kind, _, number = rung.partition(":")
+    if kind == SCORE:
+        return Score(model, ids, completions, layer, vector)
+    there = Continuation(model, ids, layer)
+    if kind == TOP:
+        return TopLogProbabilities(there, vector, int(number))
+    if kind == SAMPLES:
+        return SampledTokens(there, vector, int(number), rng)
+    return AllLogits(model, ids, there, vector, noise=None if kind == BFLOAT16 else noise)
+
+
+def bfloat16_noise(logits: torch.Tensor) -> float:
+    """Root mean square of the rounding of logits (V,) to bfloat16, which has 8 binary digits."""
+    _, exponent = torch.frexp(logits.double())
+    return float(torch.sqrt(torch.mean(torch.exp2(2.0 * (exponent - 8))) / 12))
+
+
+class AllLogits:
+    """All logits, with rounding of a known size on each coordinate; bfloat16 if noise is None."""
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        ids: list[int],
+        there: Continuation,
+        vector: np.ndarray,
+        noise: float | None,
+    ) -> None:
+        self._model, self._ids, self._there = model, tuple(ids), there
+        self._coordinates = logit_coordinates(model)
+        self._coordinates.require_linear(there)
+        with torch.no_grad():
+            seen = there(_at(there, vector))
+        self._seen = (seen.bfloat16() if noise is None else seen).double()
+        self._noise = bfloat16_noise(seen) if noise is None else noise
+        self.values = len(self._coordinates.root)
+
+    def _residual(self, vector: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            logits = self._there(_at(self._there, vector)).double()
+        return self._coordinates.of_logits(self._seen - logits) / self._noise
+
+    def misfit(self, vector: np.ndarray) -> float:
+        return 0.5 * float(np.sum(self._residual(vector) ** 2))
+
+    def linearised(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if vector.any():
+            jacobian = self._coordinates.jacobian(self._there, _at(self._there, vector))
+        else:
+            jacobian = jacobian_unsteered(self._model, self._ids, self._there.layer)
+        jacobian = jacobian / self._noise
+        return jacobian.T @ jacobian, jacobian.T @ self._residual(vector)
+
+
+class TopLogProbabilities:
+    """The K likeliest tokens of the steered model with their log-probabilities, rounded.
+
+    That all other tokens are less likely is not used.
+    """
+
+    def __init__(self, there: Continuation, vector: np.ndarray, k: int) -> None:
+        self._there, self.values = there, k
+        with torch.no_grad():
+            log_p = torch.log_softmax(there(_at(there, vector)).double(), -1)
+        top = log_p.topk(k)
+        self._tokens = top.indices
+        self._seen = np.round(top.values.cpu().numpy() / API_STEP) * API_STEP
+        self._noise = API_STEP / np.sqrt(12)
+
+    def misfit(self, vector: np.ndarray) -> float:
+        with torch.no_grad():
+            log_p = torch.log_softmax(self._there(_at(self._there, vector)).double(), -1)
+        residual = (self._seen - log_p[self._tokens].cpu().numpy()) / self._noise
+        return 0.5 * float(residual @ residual)
+
+    def linearised(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        at = _at(self._there, vector)
+        log_p, gradients = log_probabilities(self._there, self._tokens, at)
+        rows = gradients[:-1] / self._noise
+        return rows.T @ rows, rows.T @ ((self._seen - log_p[:-1]) / self._noise)
+
+
+class SampledTokens:
+    """How often each token came in n independent draws of the next token."""
+
+    values = None
+
+    def __init__(
+        self, there: Continuation, vector: np.ndarray, n: int, rng: np.random.Generator
+    ) -> None:
+        self._there, self._n = there, n
+        with torch.no_grad():
+            p = torch.softmax(there(_at(there, vector)).double(), -1).cpu().numpy()
+        self._counts = rng.multinomial(n, p / p.sum())
+
+    def misfit(self, vector: np.ndarray) -> float:
+        with torch.no_grad():
+            log_p = torch.log_softmax(self._there(_at(self._there, vector)).double(), -1)
+        return -float(self._counts @ log_p.cpu().numpy())
+
+    def linearised(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        at = _at(self._there, vector)
+        with torch.no_grad():
+            p = torch.softmax(self._there(at).double(), -1).cpu().numpy()
+        pulled = self._there.jacobian_operator(at).rmatvec(self._counts - self._n * p)
+        return self._n * self._there.fisher(at), np.asarray(pulled)
+
+
+class Score:
+    """Log-odds per token of two completions, rounded; steered from the last prompt token on."""
+
+    values = 1
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        ids: list[int],
+        completions: Sequence[list[int]],
+        layer: int,
+        vector: np.ndarray,
+    ) -> None:
+        self._completions = [torch.tensor(one) for one in completions]
+        self._functions = [
+            Completion(model, ids, one, layer, range(len(ids) - 1, len(ids) - 1 + len(one)))
+            for one in completions
+        ]
+        self._seen = round(self.value(vector) / API_STEP) * API_STEP
+        self._noise = API_STEP / np.sqrt(12)
+
+    def value(self, vector: np.ndarray) -> float:
+        """Nats per token."""
+        with torch.no_grad():
+            means = [
+                torch.log_softmax(function(vector).double(), -1)
+                .gather(-1, chosen.to(function.logits.device)[:, None])
+                .mean()
+                for function, chosen in zip(self._functions, self._completions, strict=True)
+            ]
+        return float(means[0] - means[1])
+
+    def gradient(self, vector: np.ndarray) -> np.ndarray:
+        """(d,) of the value."""
+        total = np.zeros(len(vector))
+        signed = zip((1.0, -1.0), self._functions, self._completions, strict=True)
+        for sign, function, chosen in signed:
+            with torch.no_grad():
+                weights = -torch.softmax(function(vector).double(), -1)
+            weights[torch.arange(len(chosen)), chosen] += 1
+            cotangent = (sign / len(chosen) * weights).reshape(-1).cpu().numpy()
+            total += function.jacobian_operator(vector).rmatvec(cotangent)
+        return total
+
+    def misfit(self, vector: np.ndarray) -> float:
+        return 0.5 * ((self._seen - self.value(vector)) / self._noise) ** 2
+
+    def linearised(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        row = self.gradient(vector) / self._noise
+        residual = (self._seen - self.value(vector)) / self._noise
+        return np.outer(row, row), row * residual
+
+
+@lru_cache(maxsize=64)
+def jacobian_unsteered(model: LanguageModel, ids: tuple[int, ...], layer: int) -> np.ndarray:
+    """(r, d) of all logits at the model's own state: the first step of every vector and rung."""
+    return logit_coordinates(model).jacobian(Continuation(model, list(ids), layer))
+
+
+def _at(there: Continuation, vector: Any) -> torch.Tensor:
+    return there.state + there.state.new_tensor(vector)

@@ -1,0 +1,55 @@
+"""What small displacements do to the logits of some tokens, beside the gradients of those."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from llm_validation.continuation import Continuation
+from llm_validation.inputs import states
+from llm_validation.models import LanguageModel
+from llm_validation.structure import decoder_of
+
+
+def measure(
+    model: LanguageModel,
+    *,
+    ids: list[int],
+    layer: int,
+    tokens: list[int],
+    directions: np.ndarray,
+    share: float,
+) -> dict[str, Any]:
+    """Odd differences of M logits along n directions.
+
+    Parameters
+    ----------
+    model, ids, layer
+        As for ``Continuation``.
+    tokens
+        M ids.
+    directions
+        (n, d) of length 1; none for the gradients alone.
+    share
+        Of the state's length, the length of the displacements.
+
+    Returns
+    -------
+    dict
+        ``gradients`` (M, d) at the model's own state and ``responses`` (n, M), half of the
+        difference between displacements along u and -u over their length. All float64.
+    """
+    there = Continuation(model, ids, layer)
+    chosen = np.zeros((there.logits.numel(), len(tokens)))
+    chosen[tokens, np.arange(len(tokens))] = 1.0
+    gradients = np.asarray(there.jacobian_operator().rmatmat(chosen)).T
+    size = share * float(there.state.norm())
+    responses = np.zeros((len(directions), len(tokens)))
+    with torch.no_grad():
+        rows = states(decoder_of(model), directions, "directions") if len(directions) else []
+        for place, row in enumerate(rows):
+            both = there(there.state + torch.stack([size * row, -size * row])).double()
+            responses[place] = ((both[0] - both[1])[tokens] / (2 * size)).cpu().numpy()
+    return {"gradients": gradients, "responses": responses}

@@ -1,0 +1,59 @@
+"""Log-likelihoods of given completions under the model as it is, in one forward pass each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from llm_validation.inputs import token_ids
+from llm_validation.models import LanguageModel
+from llm_validation.precision import true_precision
+from llm_validation.prefix import last_tokens_only
+from llm_validation.structure import decoder_of
+
+
+def measure(
+    model: LanguageModel, *, prompt_ids: list[int], completions: list[list[int]]
+) -> dict[str, Any]:
+    """log p(completion | prompt); ``completion_log_likelihoods`` where nothing is added.
+
+    Parameters
+    ----------
+    model
+        From ``load_model``.
+    prompt_ids
+        Token ids up to where the model's answer would begin.
+    completions
+        Token ids of each answer.
+
+    Returns
+    -------
+    dict
+        ``log_likelihood`` (1, completions) in nats, summed over tokens in float64; ``tokens``
+        (completions,).
+
+    Raises
+    ------
+    InvalidInput
+        If the ids do not fit the model.
+    """
+    decoder = decoder_of(model)
+    prompt = token_ids(decoder, prompt_ids)
+    found = []
+    for ids in completions:
+        given = token_ids(decoder, ids)
+        read = token_ids(decoder, torch.cat([prompt, given[:, :-1]], dim=1))
+        with (
+            torch.no_grad(),
+            true_precision(decoder.model),
+            last_tokens_only(decoder.head, given.shape[1]),
+        ):
+            logits = decoder.model(input_ids=read, use_cache=False).logits[0]
+        log_p = torch.log_softmax(logits.double(), -1)
+        found.append(float(log_p.gather(-1, given[0].to(log_p.device)[:, None]).sum()))
+    return {
+        "log_likelihood": np.array([found]),
+        "tokens": np.array([len(ids) for ids in completions], dtype=np.int64),
+    }

@@ -1,0 +1,97 @@
+"""Recovery from all logits of a tiny decoder: rounding of a known size, curvature as it comes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from identifiability.recovery.least_squares import LeastSquaresRecovery
+from llm_validation.claims import planted_recovery as claim
+from llm_validation.claims.claim import Outcome
+from llm_validation.claims.linear_block import RELATIVE_CUT, LinearBlock
+from llm_validation.scale import Scale
+from tests.llm_validation.architectures import WIDTH
+from tests.llm_validation.claims.tiny_setting import TinySetting
+
+NOISE = 1e-4
+"""Of a coordinate: at the strength of rounding far above the curvature of this model."""
+
+
+@pytest.fixture(autouse=True)
+def many_prompts(monkeypatch):
+    """A tiny decoder's prompt costs little, and intervals need clusters."""
+    for sizes in (claim.PREDICTING, claim.MEASURING):
+        monkeypatch.setitem(sizes, Scale.THIN, 24)
+
+
+def noisy(stated: float):
+    """Add rounding of a known size to the odd differences, and state it times ``stated``."""
+
+    def alter(cell, measured):
+        if "odd" not in measured:
+            return measured
+        rng = np.random.default_rng(cell.settings["ids"])
+        odd = measured["odd"] + NOISE / np.sqrt(2) * rng.standard_normal(measured["odd"].shape)
+        samples = stated * NOISE * rng.standard_normal((40, odd.shape[-1]))
+        return {**measured, "odd": odd, "rounding": samples}
+
+    return alter
+
+
+def rows(alter):
+    setting = TinySetting(prompts=24, alter=alter)
+    return {(r.arm, r.alpha): r for r in claim.judge(setting, claim.predict(setting))}
+
+
+def of_rounding(found):
+    return [row for (arm, _), row in found.items() if arm.startswith("rounding")]
+
+
+def test_rounding_of_the_stated_size_is_confirmed():
+    judged = of_rounding(rows(noisy(1.0)))
+    assert len(judged) == claim.BANDS + len(claim.PROMPTS[Scale.THIN])
+    # Bands of six dimensions spread by a factor of two of their own: not all are decided.
+    assert sum(row.verdict is Outcome.CONFIRMED for row in judged) >= len(judged) // 2
+    assert not any(row.verdict is Outcome.REFUTED for row in judged)
+
+
+def test_rounding_stated_four_times_too_small_is_refuted():
+    judged = of_rounding(rows(noisy(0.25)))
+    assert not any(row.verdict is Outcome.CONFIRMED for row in judged)
+    assert sum(row.verdict is Outcome.REFUTED for row in judged) >= len(judged) - 2
+
+
+def test_curvature_has_slope_two_and_one_sided_differences_do_not():
+    def one_sided(cell, measured):
+        """A second-order term, as if one sign alone had been measured."""
+        if "odd" not in measured or not measured["odd"].size:
+            return measured
+        alphas = np.array(cell.settings["strengths"])[:, None]
+        return {**measured, "odd": measured["odd"] * (1 + alphas)}
+
+    for alter, expected in ((lambda _, x: x, Outcome.CONFIRMED), (one_sided, Outcome.REFUTED)):
+        found = rows(alter)
+        slopes = [row for (arm, _), row in found.items() if arm.startswith("curvature")]
+        assert len(slopes) == 2
+        assert all(row.verdict is expected for row in slopes)
+    assert found["v, 2 prompts", 0.05].verdict is None
+
+
+def test_blocks_solve_as_the_packages_estimator_does():
+    rng = np.random.default_rng(0)
+    falling = np.geomspace(1, 1e-5, WIDTH)
+    parts = [rng.standard_normal((20, WIDTH)) * falling for _ in range(2)]
+    vector = rng.standard_normal(WIDTH)
+    block = LinearBlock.of([{"jacobian": j, "odd": (0.5 * j @ vector)[None, None]} for j in parts])
+    stack = np.vstack(parts)
+    cut = RELATIVE_CUT * np.linalg.norm(stack, 2)
+    fitted = LeastSquaresRecovery(jacobian_error=cut).fit(stack, stack @ vector)
+    np.testing.assert_allclose(block.recovered(0, 0) / 0.5, fitted.vector_, rtol=1e-5, atol=1e-7)
+    assert len(block.directions) == WIDTH - fitted.kernel_.shape[1] < WIDTH
+
+
+def test_predictions_rest_on_the_predicting_prompts_alone():
+    setting = TinySetting(prompts=24)
+    claim.predict(setting)
+    prepared = {cell.key for cell in claim.preparation(setting)}
+    assert setting._found.keys() <= prepared

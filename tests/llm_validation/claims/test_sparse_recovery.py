@@ -1,0 +1,72 @@
+"""Sparse vectors: true boundaries are confirmed, false ones refuted, pursuit is the package's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from identifiability.recovery.sparse import SparseRecovery
+from llm_validation.claims import sparse_recovery as claim
+from llm_validation.claims.claim import Outcome
+from llm_validation.scale import Scale
+from tests.llm_validation.architectures import WIDTH
+from tests.llm_validation.claims.tiny_setting import TinySetting
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(claim, "SPARSITIES", (1, 3))
+    monkeypatch.setattr(claim, "ATOMS", 40)
+    monkeypatch.setitem(claim.OUTPUTS, Scale.THIN, (3, 20))
+
+
+def rows(setting):
+    return {row.arm: row for row in claim.judge(setting, claim.predict(setting))}
+
+
+def test_true_predictions_are_confirmed_or_open():
+    found = rows(TinySetting())
+    assert found["standard basis, k = 1, M = 20"].verdict is Outcome.CONFIRMED
+    assert found["standard basis, k = 1, M = 20"].measured == 1
+    # Three equations never fix three unknown atoms.
+    assert found["standard basis, k = 3, M = 3"].measured < 0.4
+    assert found["standard basis, rotated, k = 1, M = 20"].measured == 0
+    assert not any(row.verdict is Outcome.REFUTED for row in found.values())
+
+
+def test_responses_of_another_vector_are_refuted():
+    def turned(cell, measured):
+        if "responses" in measured:
+            measured = {**measured, "responses": measured["responses"][::-1]}
+        return measured
+
+    found = rows(TinySetting(alter=turned))
+    judged = [row for row in found.values() if row.prediction == 1]
+    assert judged
+    assert not any(row.verdict is Outcome.CONFIRMED for row in judged)
+    assert any(row.verdict is Outcome.REFUTED for row in judged)
+
+
+def test_pursuit_finds_what_the_packages_estimator_finds():
+    setting = TinySetting()
+    gradients = np.random.default_rng(0).standard_normal((20, WIDTH))
+    planted = claim._planted(setting)
+    responses = np.concatenate(list(planted.values())) @ gradients.T
+    found = {"gradients": gradients, "responses": responses}
+    share = claim._share(setting, claim.STANDARD, 3, 20, found)
+    equations, turn = claim._equations(20, gradients)
+    same = []
+    for vector in planted[claim.STANDARD, 3]:
+        fitted = SparseRecovery(sparsity=3, method="omp", search_limit=10).fit(
+            equations, turn @ gradients @ vector
+        )
+        same.append(np.linalg.norm(fitted.vector_ - vector) < 0.3)
+    assert share == pytest.approx(np.mean(same))
+    assert share > 0
+
+
+def test_predictions_rest_on_the_atoms_and_the_predicting_prompts_alone():
+    setting = TinySetting()
+    claim.predict(setting)
+    assert len(setting._found) == 1 + claim.PREDICTING[Scale.THIN]
+    assert setting._found.keys() == {cell.key for cell in claim.preparation(setting)}

@@ -1,0 +1,104 @@
+"""Gauss-Newton against closed forms and scipy's own optimiser."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from llm_validation.measurements.posterior import _inflation, most_probable
+
+WIDTH = 5
+
+
+class Smooth:
+    """y = A u + c (A u)² with normal noise of the given size; c = 0 is linear."""
+
+    def __init__(self, rows: np.ndarray, vector: np.ndarray, bend: float, noise: float) -> None:
+        self._rows, self._bend, self._noise = rows, bend, noise
+        self._seen, self.values = self._of(vector), len(rows)
+
+    def _of(self, vector):
+        linear = self._rows @ vector
+        return linear + self._bend * linear**2
+
+    def misfit(self, vector):
+        return 0.5 * float(np.sum(((self._seen - self._of(vector)) / self._noise) ** 2))
+
+    def linearised(self, vector):
+        slopes = 1 + 2 * self._bend * (self._rows @ vector)
+        rows = slopes[:, None] * self._rows / self._noise
+        return rows.T @ rows, rows.T @ ((self._seen - self._of(vector)) / self._noise)
+
+
+@pytest.fixture
+def planted():
+    return np.random.default_rng(0).standard_normal(WIDTH)
+
+
+def rows(count: int, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((count, WIDTH))
+
+
+def test_linear_observations_give_ridge_regression_at_once(planted):
+    noise, length = 0.3, float(np.linalg.norm(planted))
+    seen = [Smooth(rows(2, 1), planted, 0.0, noise), Smooth(rows(1, 2), planted, 0.0, noise)]
+    # Misfits here are of the order of the noise, so that nothing is inflated.
+    fitted = most_probable(seen, WIDTH, length, steps=5)
+    stack = np.vstack([rows(2, 1), rows(1, 2)])
+    gram = stack.T @ stack / noise**2
+    expected = np.linalg.solve(
+        gram + WIDTH / length**2 * np.eye(WIDTH), stack.T @ stack @ planted / noise**2
+    )
+    np.testing.assert_allclose(fitted.vector, expected, rtol=1e-9)
+    np.testing.assert_allclose(fitted.information, gram)
+    assert fitted.converged
+
+
+def test_curved_observations_are_relinearised_to_the_optimum(planted):
+    """One linear step is off by a lot; a general optimiser finds the same place."""
+    noise, length = 1e-3, float(np.linalg.norm(planted))
+    one = Smooth(rows(8), planted, 0.1, noise)
+    fitted = most_probable([one], WIDTH, length, steps=20)
+    assert fitted.converged and fitted.steps > 2
+    np.testing.assert_allclose(fitted.vector, planted, atol=1e-3)
+    found = minimize(
+        lambda u: 1e-6 * (one.misfit(u) + WIDTH / length**2 / 2 * u @ u),
+        fitted.vector + 0.01,
+        method="Nelder-Mead",
+        options={"xatol": 1e-9, "fatol": 1e-16, "maxiter": 20000, "maxfev": 20000},
+    )
+    np.testing.assert_allclose(fitted.vector, found.x, atol=1e-5)
+    first = most_probable([one], WIDTH, length, steps=1)
+    assert not first.converged
+    assert np.linalg.norm(first.vector - planted) > 0.05 * length
+
+
+def test_what_is_not_seen_stays_zero(planted):
+    seen = np.eye(WIDTH)[:2]
+    fitted = most_probable([Smooth(seen, planted, 0.0, 1e-6)], WIDTH, 1.0, steps=8)
+    np.testing.assert_allclose(fitted.vector[:2], planted[:2], rtol=1e-6)
+    np.testing.assert_array_equal(fitted.vector[2:], 0)
+
+
+def test_a_step_that_makes_things_worse_is_not_taken(planted):
+    class Uphill(Smooth):
+        def linearised(self, vector):
+            information, gradient = super().linearised(vector)
+            return information, -gradient
+
+    fitted = most_probable([Uphill(rows(8), planted, 0.0, 0.1)], WIDTH, 1.0, steps=3)
+    assert not fitted.converged
+    np.testing.assert_array_equal(fitted.vector, 0)
+
+
+def test_noise_is_enlarged_while_curvature_is_larger_than_it(planted):
+    """A hundredth of the mean squared residual, in units of the noise, and never below 1."""
+    far, near = Smooth(rows(8), planted, 0.1, 1e-3), Smooth(rows(8), planted, 0.1, 10.0)
+    zero = np.zeros(WIDTH)
+    mean_square = 2 * far.misfit(zero) / 8
+    assert mean_square > 1000
+    assert _inflation([far], far.misfit(zero)) == pytest.approx(mean_square / 100)
+    assert _inflation([near], near.misfit(zero)) == 1
+    near.values = None
+    assert _inflation([far, near], 1e9) == 1
