@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -56,7 +58,7 @@ def test_coarser_channels_see_less_and_at_most_k_directions():
     metrics = [fisher_of_channel(one, channel) for channel in ("topk:1", "topk:5", "topk:20")]
     metrics += [fisher_of_channel(one, f"topk:{WORDS - 1}"), fisher_of_channel(one, "next-token")]
     scale = np.linalg.norm(metrics[-1], 2)
-    for coarse, fine in zip(metrics, metrics[1:], strict=False):
+    for coarse, fine in pairwise(metrics):
         assert np.linalg.eigvalsh(fine - coarse).min() > -1e-12 * scale
     for metric, k in zip(metrics, (1, 5, 20), strict=False):
         assert np.linalg.matrix_rank(metric, tol=1e-12 * scale, hermitian=True) == k
