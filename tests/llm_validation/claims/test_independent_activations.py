@@ -117,3 +117,9 @@ def test_surrogates_keep_what_they_say():
         kurtosis = [((x / x.std()) ** 4).mean() for x in (sources[:, column], before[:, column])]
         assert kurtosis[0] == pytest.approx(kurtosis[1], rel=0.25)
     assert np.abs(np.corrcoef(sources.T) - np.eye(WIDTH)).max() < 0.1
+    # What sources shared is gone.
+    dependent = spherical(rng, "", 2000)
+    ((again, _),) = claim.independent(rng, (dependent, labels), A)
+    sizes = [np.abs(x @ np.linalg.inv(A).T) for x in (again, dependent)]
+    after, before = (np.corrcoef(size.T)[0, 1] for size in sizes)
+    assert before > 0.3 > 0.1 > abs(after)
