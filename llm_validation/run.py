@@ -32,7 +32,20 @@ def run(
     cluster: str | None = None,
     advance: Advance = silent,
 ) -> dict[str, Any]:
-    """Measure what the store does not hold yet and return what ``llm`` writes (interfaces.md)."""
+    """Measure what the store does not hold yet and return what ``llm`` writes (interfaces.md).
+
+    Predictions and verdicts are computed on one thread, as the cells are: the order in which
+    threads add up decides the last digits, and a prediction once stated may not change.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return _run(request, store, workers, cluster, advance)
+
+
+def _run(
+    request: Request, store: Store, workers: int, cluster: str | None, advance: Advance
+) -> dict[str, Any]:
     chosen = claims(request.claims, request.scale)
     advance(0, 1, f"loading {request.model or DEFAULT_MODEL}")
     setting = setting_of(request, store)

@@ -61,6 +61,11 @@ def joined(directory: Path) -> dict[str, Any]:
     ``toy``, ``llm`` and ``audit`` write their part on its own, ``verify`` all but audits.
     """
     results = read_json(directory / "results.json")
+    if "provenance" not in results:
+        raise InvalidInput(
+            f"{directory / 'results.json'} must say where it comes from, got no provenance; "
+            "write it with --out of verify, toy, llm or audit"
+        )
     whole = {"proofs": None, "toy": None, "llm": None, "audits": {}}
     part = next((p for p, key in _PARTS.items() if key in results), None)
     if part is None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from identifiability.errors import InvalidInput
 from identifiability.statistics import Equivalence, Interval, cluster_bootstrap, tost_ratio
 from llm_validation.audit.bench import MEASUREMENTS, Bench, Case
 from llm_validation.claims.judgement import EQUIVALENCE_FRACTION
 from llm_validation.dataset import LabelledCompletion, Trait
 from llm_validation.scoring.log_odds import LogOdds, settings
+from llm_validation.scoring.positive_control import control_questions, control_validity
 from llm_validation.scoring.validity import Validity, held_out_completions
 
 SHOWN = 3
@@ -85,20 +85,16 @@ def scored(
     Raises
     ------
     InvalidInput
-        If the trait has no instructions or fewer than two completions held out.
+        If the trait has no instructions, or fewer than two completions of a split.
     """
-    if trait.instructions is None:
-        raise InvalidInput(
-            f"trait {trait.name!r} must have instructions to validate its score; add them"
-        )
-    pairs = held_out_completions(trait)
-    zero = np.zeros((1, base.size))
-    positive = _log_odds(bench, pairs, zero, trait.instructions.positive)[:, 0]
-    negative = _log_odds(bench, pairs, zero, trait.instructions.negative)[:, 0]
-    validity = Validity.of(positive, negative)
+    controls = [
+        bench.cell(f"{MEASUREMENTS}.unsteered_log_likelihoods:measure", "control", **question)
+        for question in control_questions(bench.model, trait)
+    ]
+    validity = control_validity(trait, bench.results(controls))
     if not validity.valid:
         return Scored(trait.name, validity)
-    found = _log_odds(bench, pairs, np.stack([zero[0], base, other]), None)
+    found = _log_odds(bench, held_out_completions(trait), np.stack([0 * base, base, other]))
     effect, witness = found[:, 1] - found[:, 0], found[:, 2] - found[:, 0]
 
     def mean(values: np.ndarray) -> Interval:
@@ -118,14 +114,13 @@ def _log_odds(
     bench: Bench,
     pairs: Sequence[LabelledCompletion],
     displacements: np.ndarray,
-    instruction: str | None,
 ) -> np.ndarray:
     """(pairs, k) nats per token."""
     cells = [
         bench.cell(
             f"{MEASUREMENTS}.completion_log_likelihoods:measure",
             "score",
-            **settings(bench.model, pair, instruction=instruction),
+            **settings(bench.model, pair),
             layer=bench.layer,
             displacements=displacements,
         )

@@ -3,61 +3,69 @@
 Labelled texts cannot validate a score that belongs to the model and not to a text. A model that is
 instructed to show the trait has to find the positive completions likelier than one instructed to
 show the opposite; where it does not, this score would not see a steering vector either.
+
+The score is only ever used as a change within one prompt, so it is valid if it orders the two
+instructions within each pair. The rule that was set first compared the log-odds of one pair with
+those of another, whose levels differ for reasons of their own; it refuses formality, sentiment,
+politeness and agreeableness on SmolLM2. This rule was set after that had been seen on the held-out
+completions, and is therefore decided on the others (split ``choose``), which no instruction had
+been tried on. Both results are in the reason.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from identifiability.errors import InvalidInput
 from llm_validation.dataset import Trait
-from llm_validation.measurements.completion_log_likelihoods import measure
 from llm_validation.models import LanguageModel
 from llm_validation.scoring.log_odds import LogOdds, settings
-from llm_validation.scoring.validity import Validity, held_out_completions
+from llm_validation.scoring.validity import Validity
+
+_SPLITS = ("choose", "held_out")
 
 
-def log_odds_validity(model: LanguageModel, trait: Trait) -> Validity:
-    """Log-odds of held-out completions under the positive instruction against the negative one.
-
-    Both scores of a pair are of the same two completions, after the same prompt; only the
-    instruction before it differs.
-
-    Raises
-    ------
-    InvalidInput
-        If the trait has no instructions, or fewer than two pairs held out.
-    """
-    return Validity.of(*instructed_log_odds(model, trait))
-
-
-def instructed_log_odds(model: LanguageModel, trait: Trait) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) log-odds per token of the held-out pairs, under either instruction of the trait.
+def control_questions(model: LanguageModel, trait: Trait) -> list[dict[str, Any]]:
+    """What has to be measured: settings of ``unsteered_log_likelihoods``, in the order read below.
 
     Raises
     ------
     InvalidInput
-        As ``log_odds_validity``.
+        If the trait has no instructions, or fewer than two completions of a split.
     """
     if trait.instructions is None:
         raise InvalidInput(
             f"trait {trait.name!r} must have instructions, one for each side, to validate the "
             'log-odds of completions; add "instructions" to its file'
         )
-    pairs = held_out_completions(trait)
-    unsteered = np.zeros((1, model.width))
-    scores = [
-        [
-            LogOdds.of(
-                measure(
-                    model,
-                    **settings(model, pair, instruction=instruction),
-                    layer=-1,  # where nothing is added any layer is the same, the last the least
-                    displacements=unsteered,
-                )
-            ).per_token[0]
-            for pair in pairs
-        ]
-        for instruction in (trait.instructions.positive, trait.instructions.negative)
+    sides = (trait.instructions.positive, trait.instructions.negative)
+    return [
+        settings(model, pair, instruction=side)
+        for split in _SPLITS
+        for side in sides
+        for pair in _pairs(trait, split)
     ]
-    return np.array(scores[0]), np.array(scores[1])
+
+
+def control_validity(trait: Trait, measured: Sequence[Mapping[str, Any]]) -> Validity:
+    """Validity of a trait's log-odds from the answers to ``control_questions``."""
+    scores = np.array([LogOdds.of(found).per_token[0] for found in measured])
+    count = len(_pairs(trait, "choose"))
+    chosen, held_out = scores[: 2 * count].reshape(2, -1), scores[2 * count :].reshape(2, -1)
+    within, across = Validity.within_pairs(*chosen), Validity.of(*held_out)
+    also = f"across pairs, by the rule set first: AUC {across.auc:.2f} "
+    return replace(within, reason=f"{within.reason} ({also}[{across.low:.2f}, {across.high:.2f}])")
+
+
+def _pairs(trait: Trait, split: str) -> list[Any]:
+    found = [pair for pair in trait.completions if pair.split == split]
+    if len(found) < 2:
+        raise InvalidInput(
+            f"trait {trait.name!r} must have at least two completions of split {split!r} to "
+            f"validate its log-odds, got {len(found)}; add some"
+        )
+    return found

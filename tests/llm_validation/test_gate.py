@@ -112,20 +112,20 @@ def test_the_layer_and_strength_of_the_surest_effect_are_chosen():
     assert choose(both, "planted").layer == 3
 
 
-def test_it_is_validated_under_the_instructions_of_held_out_pairs():
+def test_it_is_validated_under_both_instructions_on_every_pair_of_both_splits():
     setting = ScoredSetting()
     cells = control_cells(setting, "planted")
-    assert len(cells) == 2 * PAIRS
+    assert len(cells) == 4 * PAIRS
     words = setting.model.tokenizer.words
     for place, cell in enumerate(cells):
-        said = INSTRUCTIONS.positive if place < PAIRS else INSTRUCTIONS.negative
-        assert cell.settings["prompt_ids"][:2] == [words[word] for word in said.split()]
+        side = INSTRUCTIONS.negative if place // PAIRS % 2 else INSTRUCTIONS.positive
+        assert cell.settings["prompt_ids"][:2] == [words[word] for word in side.split()]
         assert "displacements" not in cell.settings
     assert validity(setting, "planted").auc == 1
-    assert validity(ScoredSetting(obeys=False), "planted").auc == 0.5
+    assert not validity(ScoredSetting(obeys=False), "planted").valid
 
 
-def test_development_and_evaluation_share_no_completion():
+def test_choosing_and_gradients_read_development_completions_alone():
     setting = ScoredSetting()
     cells = module.development_cells(setting, "planted")
     questions = [question for cell in cells for question in cell.settings["questions"]]
@@ -133,8 +133,13 @@ def test_development_and_evaluation_share_no_completion():
     chosen = {tuple(ids) for question in questions for ids in question["completions"]}
     for one in module.gradient_cells(setting, "planted", 3):
         assert {tuple(ids) for ids in one.settings["completions"]} <= chosen
-    for one in control_cells(setting, "planted"):
-        assert not {tuple(ids) for ids in one.settings["completions"]} & chosen
+    held_out = {
+        tuple(setting.encode(text))
+        for pair in setting.traits["planted"].completions
+        if pair.split == "held_out"
+        for text in (pair.positive, pair.negative)
+    }
+    assert not held_out & chosen
     assert gradients(setting, "planted", 3).shape == (PAIRS, setting.width)
 
 
@@ -147,7 +152,6 @@ def test_smaller_scales_score_fewer_pairs():
         for question in cell.settings["questions"]
     ]
     assert len(questions) == len(module.gradient_cells(setting, "planted", 3)) == 6
-    assert len(control_cells(setting, "planted")) == 2 * 8
 
 
 def test_a_trait_that_cannot_be_scored_says_why():

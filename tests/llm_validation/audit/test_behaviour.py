@@ -12,13 +12,14 @@ from llm_validation.audit.behaviour import scored, side_by_side
 from llm_validation.audit.bench import Bench, Case
 from llm_validation.dataset import Instructions, LabelledCompletion, Trait
 from llm_validation.hooks import steer
+from llm_validation.scoring.validity import Validity
 from tests.llm_validation.architectures import WIDTH
 from tests.llm_validation.audit.small_model import prompts, saved
 
-TEXTS = prompts(30, seed=3)
+TEXTS = prompts(60, seed=3)
 PAIRS = tuple(
-    LabelledCompletion(TEXTS[3 * i], TEXTS[3 * i + 1], TEXTS[3 * i + 2], "held_out")
-    for i in range(10)
+    LabelledCompletion(TEXTS[3 * i], TEXTS[3 * i + 1], TEXTS[3 * i + 2], split)
+    for i, split in enumerate(["held_out"] * 10 + ["choose"] * 10)
 )
 TRAIT = Trait("planted", "", "", (), PAIRS, Instructions("w3", "w4"), {})
 BASE = 0.5 * np.random.default_rng(0).standard_normal(WIDTH)
@@ -42,22 +43,19 @@ def test_an_invalid_score_scores_nothing(bench):
     assert found.effect is None and found.equivalence is None
 
 
-def _planted(effects):
+def _planted(monkeypatch, effects):
     """Log-odds with a valid score, and effects (n, 2) of v and of v'."""
-
-    def log_odds(bench, pairs, displacements, instruction):
-        if instruction is not None:
-            side = 5.0 if instruction == "w3" else -5.0
-            return np.full((len(pairs), 1), side) + 0.01 * np.arange(len(pairs))[:, None]
-        return np.concatenate([np.zeros((len(pairs), 1)), effects], axis=1)
-
-    return log_odds
+    valid = Validity(1.0, 0.7, 1.0, 10, True, "planted")
+    monkeypatch.setattr(behaviour, "control_validity", lambda trait, measured: valid)
+    none = np.zeros((len(effects), 1))
+    found = np.concatenate([none, effects], axis=1)
+    monkeypatch.setattr(behaviour, "_log_odds", lambda bench, pairs, displacements: found)
 
 
 @pytest.mark.parametrize(("factor", "equivalent"), [(1.02, True), (0.5, False)])
 def test_equal_effects_are_equivalent_and_halved_ones_not(bench, monkeypatch, factor, equivalent):
     own = 2 + 0.1 * np.random.default_rng(1).standard_normal(10)
-    monkeypatch.setattr(behaviour, "_log_odds", _planted(np.stack([own, factor * own], axis=1)))
+    _planted(monkeypatch, np.stack([own, factor * own], axis=1))
     found = scored(bench, TRAIT, BASE, BASE, _rng())
     assert found.validity.valid
     assert found.effect.estimate == pytest.approx(own.mean())

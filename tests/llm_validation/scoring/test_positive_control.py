@@ -8,14 +8,17 @@ import torch
 
 from identifiability.errors import InvalidInput
 from llm_validation.dataset import Instructions, LabelledCompletion, Trait
-from llm_validation.scoring import positive_control
-from llm_validation.scoring.positive_control import instructed_log_odds, log_odds_validity
+from llm_validation.measurements.unsteered_log_likelihoods import measure
+from llm_validation.scoring.log_odds import LogOdds
+from llm_validation.scoring.positive_control import control_questions, control_validity
 from tests.llm_validation.scoring.chat_model import chat_model
 
 INSTRUCTIONS = Instructions(positive="w50 w51 w52", negative="w60 w61")
 
 
-def trait(instructions: Instructions | None = INSTRUCTIONS, held_out: int = 4) -> Trait:
+def trait(
+    instructions: Instructions | None = INSTRUCTIONS, held_out: int = 4, count: int = 6
+) -> Trait:
     rng = np.random.default_rng(0)
 
     def text(size: int) -> str:
@@ -23,7 +26,7 @@ def trait(instructions: Instructions | None = INSTRUCTIONS, held_out: int = 4) -
 
     completions = [
         LabelledCompletion(text(3), text(4), text(2), "held_out" if i < held_out else "choose")
-        for i in range(6)
+        for i in range(count)
     ]
     return Trait(
         "words", "some words", "Apache-2.0", (), tuple(completions), instructions=instructions
@@ -38,40 +41,52 @@ def mean_log_p(model, prompt: str, answer: str) -> float:
     return float(np.mean([float(log_p[t - 1, ids[t]]) for t in range(start, len(ids))]))
 
 
-def test_the_instruction_comes_before_each_held_out_prompt_and_the_answers_are_the_same():
+def measured(model, of: Trait) -> list[dict]:
+    return [measure(model, **question) for question in control_questions(model, of)]
+
+
+def test_the_instruction_comes_before_each_prompt_and_the_answers_are_the_same():
     model = chat_model()
-    found = instructed_log_odds(model, trait())
-    for scores, instruction in zip(
-        found, (INSTRUCTIONS.positive, INSTRUCTIONS.negative), strict=True
-    ):
-        expected = [
-            mean_log_p(model, f"{instruction} {pair.prompt}", pair.positive)
-            - mean_log_p(model, f"{instruction} {pair.prompt}", pair.negative)
-            for pair in trait().completions[:4]
-        ]
-        assert scores == pytest.approx(expected, abs=1e-5)  # softmaxes of the oracle are float32
-    assert np.abs(found[0] - found[1]).min() > 1e-3
+    found = [LogOdds.of(one).per_token[0] for one in measured(model, trait())]
+    expected = [
+        mean_log_p(model, f"{instruction} {pair.prompt}", pair.positive)
+        - mean_log_p(model, f"{instruction} {pair.prompt}", pair.negative)
+        for split in ("choose", "held_out")
+        for instruction in (INSTRUCTIONS.positive, INSTRUCTIONS.negative)
+        for pair in trait().completions
+        if pair.split == split
+    ]
+    assert found == pytest.approx(expected, abs=1e-5)  # softmaxes of the oracle are float32
 
 
 def test_a_random_model_follows_no_instruction():
-    found = log_odds_validity(chat_model(), trait())
-    assert found.n == 4 and not found.valid
+    found = control_validity(trait(), measured(chat_model(), trait()))
+    assert found.n == 2 and not found.valid
 
 
-def test_a_model_that_follows_them_is_let_through(monkeypatch):
-    """Likelihoods that know which instruction was given, in place of a model's."""
+def answers(of: Trait, gains) -> list[dict]:
+    """Log-odds with a large level for each pair, and the instruction's gain on top."""
+    level = {pair.prompt: 10.0 * i for i, pair in enumerate(of.completions)}
+    return [
+        {
+            "log_likelihood": np.array([[level[pair.prompt] + sign * gains[split], 0.0]]),
+            "tokens": np.array([1, 1]),
+        }
+        for split in ("choose", "held_out")
+        for sign in (1, -1)
+        for pair in of.completions
+        if pair.split == split
+    ]
 
-    def obedient(model, *, prompt_ids, completions, layer, displacements):
-        gain = 2.0 if 50 in prompt_ids else -2.0
-        sizes = np.array([len(ids) for ids in completions])
-        return {"log_likelihood": np.array([[gain, -gain]]) * sizes, "tokens": sizes}
 
-    monkeypatch.setattr(positive_control, "measure", obedient)
-    model = chat_model()
-    assert instructed_log_odds(model, trait())[0].tolist() == [4.0] * 4
-    # Four pairs, completely separated: Newcombe's lower end is 0.58, no license yet.
-    assert not log_odds_validity(model, trait()).valid
-    assert log_odds_validity(model, trait(held_out=6)).valid
+def test_what_counts_is_the_order_within_pairs_that_no_rule_was_set_on():
+    of = trait(count=24, held_out=12)
+    obeys = control_validity(of, answers(of, {"choose": 0.1, "held_out": 0.1}))
+    assert obeys.valid and obeys.n == 12
+    # Across pairs the levels hide it, and the reason says so.
+    assert "by the rule set first: AUC 0.5" in obeys.reason
+    only_held_out = control_validity(of, answers(of, {"choose": -0.1, "held_out": 0.1}))
+    assert not only_held_out.valid and only_held_out.auc == 0
 
 
 @pytest.mark.parametrize(
@@ -79,8 +94,9 @@ def test_a_model_that_follows_them_is_let_through(monkeypatch):
     [
         (trait(instructions=None), "trait 'words' must have instructions, one for each side"),
         (trait(held_out=1), "at least two completions of split 'held_out'"),
+        (trait(held_out=5), "at least two completions of split 'choose'"),
     ],
 )
 def test_a_trait_that_cannot_be_controlled_is_one_sentence(bad, sentence):
     with pytest.raises(InvalidInput, match=sentence):
-        log_odds_validity(chat_model(), bad)
+        control_questions(chat_model(), bad)

@@ -1,0 +1,1 @@
+"""Each figure is a function from results to axes; nothing is computed while plotting."""

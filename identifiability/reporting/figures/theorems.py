@@ -1,0 +1,42 @@
+"""What rests on what among the theorems."""
+
+from __future__ import annotations
+
+from graphlib import TopologicalSorter
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from identifiability.reporting.drawing import SOFT
+
+
+def dependency_graph(axes: Axes, theorems: list[dict[str, Any]]) -> None:
+    """What each theorem rests on: arrows to the left; the numbers count its assumptions."""
+    level: dict[str, int] = {}
+    for entry in _bottom_up(theorems):
+        level[entry["id"]] = 1 + max((level[needed] for needed in entry["depends_on"]), default=-1)
+    rows = {depth: [t for t in theorems if level[t["id"]] == depth] for depth in level.values()}
+    tallest = max(len(row) for row in rows.values())
+    place = {
+        entry["id"]: (depth, -(i + 0.5) * tallest / len(row))
+        for depth, row in rows.items()
+        for i, entry in enumerate(row)
+    }
+    for entry in theorems:
+        for needed in entry["depends_on"]:
+            arrow = {"arrowstyle": "->", "color": SOFT, "lw": 0.9, "shrinkA": 24, "shrinkB": 24}
+            axes.annotate("", place[needed], place[entry["id"]], arrowprops=arrow)
+    for entry in theorems:
+        good = entry["status"] == "verified"
+        label = f"{entry['id']} ({len(entry['assumptions'])})"
+        box = {"boxstyle": "round,pad=0.3", "fc": "white", "ec": "C0" if good else "C1"}
+        axes.text(*place[entry["id"]], label, ha="center", va="center", fontsize=8.5, bbox=box)
+    axes.set(xlim=(-0.4, max(rows) + 0.4), ylim=(-tallest, 0), title="What rests on what")
+    axes.axis("off")
+
+
+def _bottom_up(theorems: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each theorem after those that it rests on."""
+    by_id = {entry["id"]: entry for entry in theorems}
+    order = TopologicalSorter({key: entry["depends_on"] for key, entry in by_id.items()})
+    return [by_id[identifier] for identifier in order.static_order()]

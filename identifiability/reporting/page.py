@@ -1,0 +1,110 @@
+"""The HTML page: one file, which loads nothing from anywhere."""
+
+from __future__ import annotations
+
+import math
+from importlib.resources import files
+from typing import Any
+
+from identifiability.reporting import drawing, gallery, tables
+
+# The greys of the figures, which follow the page into the dark.
+_THEMED = {
+    drawing.INK: "var(--ink)",
+    drawing.SOFT: "var(--soft)",
+    drawing.GRID: "var(--line)",
+    drawing.BAND: "var(--band)",
+    "#ffffff": "var(--paper)",
+    "#000000": "var(--ink)",
+}
+
+
+_BROAD = 7.0
+"""Inches from which on a picture takes the whole width, and on a phone scrolls in its own box."""
+
+
+def render(results: dict[str, Any]) -> str:
+    """The page as text, from results as ``build.joined`` gives them."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("identifiability.reporting", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    filters = (mathml, number, interval, spaced, verdict_mark)
+    environment.filters |= {one.__name__: one for one in filters}
+    folder = files("identifiability.reporting")
+    llm = results["llm"]
+    return environment.get_template("report.html").render(
+        results=results,
+        style=(folder / "report.css").read_text(encoding="utf-8"),
+        script=(folder / "report.js").read_text(encoding="utf-8"),
+        theorem_figures=shown(gallery.theorem_pictures(results)),
+        toy_figures=shown(gallery.toy_pictures(results)),
+        llm_figures=shown(gallery.transformer_pictures(llm) if llm else []),
+        audit_figures={
+            name: shown(gallery.audit_pictures(name, audit))
+            for name, audit in results["audits"].items()
+        },
+        summary=tables.summary(llm) if llm else [],
+        claims=tables.claims(llm) if llm else [],
+    )
+
+
+def shown(pictures: list[drawing.Picture]) -> list[dict[str, Any]]:
+    """Pictures as elements of the page."""
+    return [
+        {
+            "svg": _inline(p),
+            "title": p.title,
+            "caption": p.caption,
+            "broad": p.width > _BROAD,
+        }
+        for p in pictures
+    ]
+
+
+def _inline(picture: drawing.Picture) -> Any:
+    from markupsafe import Markup
+
+    text = picture.svg()
+    if picture.themed:
+        for colour, name in _THEMED.items():
+            text = text.replace(colour, name)
+        text = text.replace("<svg", '<svg class="themed"', 1)
+    return Markup(text)
+
+
+def mathml(latex: str) -> Any:
+    """LaTeX as MathML, which browsers render without a script."""
+    import latex2mathml.converter
+    from markupsafe import Markup
+
+    return Markup(latex2mathml.converter.convert(latex, display="block"))
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number for reading; a missing one is a dash."""
+    if value is None:
+        return "–"
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    return f"{value:.{digits}g}" if abs(value) < 10**digits else f"{value:.0f}"
+
+
+def interval(ends: list[float | None] | None, digits: int = 3) -> str:
+    """An interval in brackets; nothing for a missing one."""
+    return "" if ends is None else f"[{', '.join(number(end, digits) for end in ends)}]"
+
+
+def spaced(name: str) -> str:
+    """A name of the results as words."""
+    return name.replace("_", " ")
+
+
+def verdict_mark(verdict: str) -> str:
+    """A sign beside the word, for those who do not tell the colours apart."""
+    return {"confirmed": "✓", "refuted": "✗", "inconclusive": "?"}.get(verdict, "")
