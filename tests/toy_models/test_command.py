@@ -180,10 +180,14 @@ def test_ends_that_bound_nothing_are_not_shown(low, high, words, monkeypatch):
     assert f"a number: measured 0.0833, needs {words}: " in table(results)
 
 
-def test_the_part_of_verify_is_the_same_run(quick):
+def test_the_part_of_verify_is_the_same_run(quick, tmp_path):
     steps = []
     results = verify_part.run(
-        seed=3, full=False, workers=1, advance=lambda done, total, what: steps.append((done, total))
+        seed=3,
+        full=False,
+        workers=1,
+        out=tmp_path,
+        advance=lambda done, total, what: steps.append((done, total)),
     )
     assert [cell["model"] for cell in results["runs"][::3]] == [row.model for row in QUICK]
     assert len(results["runs"]) == 3 * len(QUICK)

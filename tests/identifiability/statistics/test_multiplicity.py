@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
@@ -10,7 +10,8 @@ from identifiability.errors import InvalidInput
 from identifiability.statistics import holm
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_adjusted_values_are_those_of_statsmodels(p_values):
     expected = multipletests(p_values, method="holm")[1]
     np.testing.assert_allclose(holm(p_values), expected, rtol=1e-12, atol=0)
