@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llm_validation.audit.answer import Audit
     from llm_validation.audit.auditing import audit
-    from llm_validation.audit.record import Audit
 
-_HOME = {"Audit": "record", "audit": "auditing"}
+_HOME = {"Audit": "answer", "audit": "auditing"}
 
 __all__ = ["Audit", "audit"]
 

@@ -13,6 +13,7 @@ import numpy as np
 from identifiability.errors import InvalidInput
 from identifiability.progress import Advance, silent
 from identifiability.store import Store
+from llm_validation.audit.answer import Audit
 from llm_validation.audit.apply import Audited, Further, applied
 from llm_validation.audit.behaviour import scored, side_by_side
 from llm_validation.audit.bench import Bench, Case
@@ -22,7 +23,7 @@ from llm_validation.audit.comparison import compared
 from llm_validation.audit.judged import rows_of, verdict_of
 from llm_validation.audit.observable import Observable
 from llm_validation.audit.prompts import COUNT, Halves, read_prompts
-from llm_validation.audit.record import Audit, Power
+from llm_validation.audit.record import Power
 from llm_validation.audit.settle import ways_out
 from llm_validation.audit.steered_class import SteeredClass
 from llm_validation.audit.strength_range import FirstOrderRange

@@ -9,11 +9,11 @@ import numpy as np
 from identifiability.results import SCHEMA, version
 from identifiability.statistics import Interval
 from identifiability.verdict import plain
-from llm_validation.audit.record import Audit
+from llm_validation.audit.record import AuditRecord
 from llm_validation.vectors import LAYER_CONVENTION
 
 
-def document(audit: Audit) -> dict[str, Any]:
+def document(audit: AuditRecord) -> dict[str, Any]:
     """Everything that the report needs, plain; no times, so that equal audits are equal files."""
     return plain(
         {
@@ -30,7 +30,7 @@ def document(audit: Audit) -> dict[str, Any]:
     )
 
 
-def _settings(audit: Audit) -> dict[str, Any]:
+def _settings(audit: AuditRecord) -> dict[str, Any]:
     return {
         "source": audit.source,
         "layer": audit.layer,
@@ -47,7 +47,7 @@ def _settings(audit: Audit) -> dict[str, Any]:
     }
 
 
-def _vector(audit: Audit) -> dict[str, Any]:
+def _vector(audit: AuditRecord) -> dict[str, Any]:
     witness, size, given = audit.witness, audit.class_size, audit.vector
     return {
         "norm": given.norm,
@@ -90,7 +90,7 @@ def _vector(audit: Audit) -> dict[str, Any]:
     }
 
 
-def _witness(audit: Audit) -> dict[str, Any]:
+def _witness(audit: AuditRecord) -> dict[str, Any]:
     found = audit.witness
     assert found is not None
     return {
@@ -117,7 +117,7 @@ def _witness(audit: Audit) -> dict[str, Any]:
     }
 
 
-def _score(audit: Audit) -> dict[str, Any] | None:
+def _score(audit: AuditRecord) -> dict[str, Any] | None:
     scored = audit.scored
     if scored is None:
         return None
@@ -138,7 +138,7 @@ def _ends(value: Interval) -> list[float]:
     return [value.low, value.high]
 
 
-def _spectrum(audit: Audit) -> dict[str, Any]:
+def _spectrum(audit: AuditRecord) -> dict[str, Any]:
     spectrum, vector = audit.steered.spectrum, audit.vector.vector
     return {
         "layer": audit.layer,

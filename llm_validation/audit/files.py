@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from identifiability.results import output_directory, provenance, write_json
-from llm_validation.audit.record import Audit
+from llm_validation.audit.answer import Audit
 from llm_validation.vectors import write_vectors
 
 NEGLIGIBLE = 1e-9

@@ -72,8 +72,8 @@ def _pairs_needed(differences: np.ndarray) -> int | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Audit:
-    """The answer; ``str`` is the screen, ``to_dict`` what goes into results.json.
+class AuditRecord:
+    """Everything that an audit found.
 
     Attributes
     ----------
@@ -136,14 +136,3 @@ class Audit:
     def radius(self) -> float:
         """alpha ||v||."""
         return self.alpha * self.vector.norm
-
-    def __str__(self) -> str:
-        from llm_validation.audit.screen import screen
-
-        return screen(self)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain, as in docs/interfaces.md."""
-        from llm_validation.audit.document import document
-
-        return document(self)

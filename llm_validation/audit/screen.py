@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from llm_validation.audit.record import AuditRecord
 from llm_validation.audit.settle import Recovery
 
 COLUMNS = 100
@@ -15,20 +15,20 @@ CONTEXT = 20  # characters shown before two completions part
 _HOLDS = {True: "holds", False: "fails", None: "not decided"}
 
 
-def screen(audit: Any) -> str:
+def screen(audit: AuditRecord) -> str:
     """The answer in the order in which it is asked for."""
     parts = (_head, _verdict, _witness, _score, _texts, _representative, _ways, _power, _limits)
     return "\n".join(_cut(line) for part in parts for line in part(audit))
 
 
-def _head(audit: Any) -> Iterator[str]:
+def _head(audit: AuditRecord) -> Iterator[str]:
     yield (
         f"{audit.source} on {audit.model['name']} ({audit.model['dtype']}), after block "
         f"{audit.layer}; ‖v‖ = {audit.vector.norm:.3g}, alpha {audit.alpha:g}"
     )
 
 
-def _verdict(audit: Any) -> Iterator[str]:
+def _verdict(audit: AuditRecord) -> Iterator[str]:
     size, spectrum = audit.class_size, audit.steered.spectrum
     yield ""
     yield (
@@ -59,7 +59,7 @@ def _flip(ends: tuple[float, float]) -> str:
     return f"verdict flips at epsilon = {(low + high) / 2:.2g} nats"
 
 
-def _witness(audit: Any) -> Iterator[str]:
+def _witness(audit: AuditRecord) -> Iterator[str]:
     found = audit.witness
     yield ""
     if found is None:
@@ -83,7 +83,7 @@ def _witness(audit: Any) -> Iterator[str]:
         yield "  the second order was seen to hold at no distance: only the measured value counts"
 
 
-def _score(audit: Any) -> Iterator[str]:
+def _score(audit: AuditRecord) -> Iterator[str]:
     scored = audit.scored
     if scored is None:
         return
@@ -103,7 +103,7 @@ def _score(audit: Any) -> Iterator[str]:
     )
 
 
-def _texts(audit: Any) -> Iterator[str]:
+def _texts(audit: AuditRecord) -> Iterator[str]:
     """The first prompt whose completions part, from shortly before they do."""
     pairs = [(" ".join(t.vector.split()), " ".join(t.witness.split())) for t in audit.texts]
     if not pairs:
@@ -123,7 +123,7 @@ def _texts(audit: Any) -> Iterator[str]:
         yield f"  {name} writes: {dots}{text[start:]}"
 
 
-def _representative(audit: Any) -> Iterator[str]:
+def _representative(audit: AuditRecord) -> Iterator[str]:
     norm = float(np.linalg.norm(audit.representative))
     yield ""
     yield (
@@ -139,7 +139,7 @@ def _representative(audit: Any) -> Iterator[str]:
         yield f"  {other.name}: {seen}, Euclidean {other.euclidean:+.3f}"
 
 
-def _ways(audit: Any) -> Iterator[str]:
+def _ways(audit: AuditRecord) -> Iterator[str]:
     yield ""
     yield "What would settle it (condition here; class that would remain; needs)"
     for way in audit.ways_out:
@@ -156,7 +156,7 @@ def _after(way: Recovery) -> str:
     )
 
 
-def _power(audit: Any) -> Iterator[str]:
+def _power(audit: AuditRecord) -> Iterator[str]:
     yield ""
     if audit.power is not None:
         value, most, least = (_samples(count) for count in audit.power.outputs[:3])
@@ -180,7 +180,7 @@ def _samples(count: int | None) -> str:
     return "endless" if count is None else f"{count:,}"
 
 
-def _limits(audit: Any) -> Iterator[str]:
+def _limits(audit: AuditRecord) -> Iterator[str]:
     template = "chat template" if audit.chat else "raw prompts"
     yield (
         f"Holds for: {audit.observable.words}; steered at the last prompt token"
