@@ -30,14 +30,13 @@ from identifiability.joint_diagonalisation import joint_diagonaliser
 from identifiability.recovery import CovarianceRecovery
 from identifiability.recovery.covariance import in_order
 from identifiability.recovery.covariance_input import as_states, second_moments
-from llm_validation.claims.claim import Arm, ClaimResult
-from llm_validation.claims.half_agreement import (
+from llm_validation.claims.activations.half_agreement import (
     Environment,
     WhiteProjection,
     agreement,
     surrogate_summaries,
 )
-from llm_validation.claims.half_agreement_rows import (
+from llm_validation.claims.activations.half_agreement_rows import (
     MEAN,
     MINIMUM,
     Halves,
@@ -45,14 +44,15 @@ from llm_validation.claims.half_agreement_rows import (
     half_curve,
     half_rows,
 )
-from llm_validation.claims.separated_pair import ARM, separation_arm, separation_row
-from llm_validation.claims.token_sources import (
+from llm_validation.claims.activations.separated_pair import ARM, separation_arm, separation_row
+from llm_validation.claims.activations.token_sources import (
     Half,
     TokenSource,
     pair_source,
     token_cells,
     token_states,
 )
+from llm_validation.claims.claim import Arm, ClaimResult
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 

@@ -22,20 +22,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from identifiability.cells import Cell
-from llm_validation.claims.claim import Arm, ClaimResult
-from llm_validation.claims.environment_contexts import contexts
-from llm_validation.claims.environment_transfer import (
+from llm_validation.claims.across_environments.environment_contexts import contexts
+from llm_validation.claims.across_environments.environment_transfer import (
     environment_cells,
     transfer_arms,
     transfer_curve,
     transfer_row,
 )
-from llm_validation.claims.held_out_environment import ARM, held_out_arms, held_out_row
-from llm_validation.claims.stacked_environments import (
+from llm_validation.claims.across_environments.held_out_environment import (
+    ARM,
+    held_out_arms,
+    held_out_row,
+)
+from llm_validation.claims.across_environments.stacked_environments import (
     stacked_arms,
     stacked_preparation,
     stacked_row,
 )
+from llm_validation.claims.claim import Arm, ClaimResult
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 

@@ -24,7 +24,8 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.statistics import Interval, cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
-from llm_validation.claims.displaced import Draft, displaced_arms, found
+from llm_validation.claims.displacement.directions import random_in_span
+from llm_validation.claims.displacement.displaced import Draft, displaced_arms, found
 from llm_validation.claims.judgement import (
     ABOVE_FLOOR,
     EPSILON,
@@ -34,7 +35,6 @@ from llm_validation.claims.judgement import (
     reported,
     within_band,
 )
-from llm_validation.directions import random_in_span
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 

@@ -27,7 +27,7 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.statistics import Interval, cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
-from llm_validation.claims.displaced import Displaced, Draft, displaced_arms, found
+from llm_validation.claims.displacement.displaced import Displaced, Draft, displaced_arms, found
 from llm_validation.claims.judgement import EPSILON, FIRST_ORDER_STRENGTH, on_every, within
 from llm_validation.contrast import METHODS
 from llm_validation.scale import Scale

@@ -27,16 +27,15 @@ import numpy as np
 
 from identifiability.cells import Cell
 from identifiability.recovery import ICARecovery
-from llm_validation.claims.claim import Arm, ClaimResult
-from llm_validation.claims.column_alignment import alignment_arms, alignment_row
-from llm_validation.claims.dependent_pair import ARM, dependence_arm, dependence_row
-from llm_validation.claims.half_agreement import (
+from llm_validation.claims.activations.column_alignment import alignment_arms, alignment_row
+from llm_validation.claims.activations.dependent_pair import ARM, dependence_arm, dependence_row
+from llm_validation.claims.activations.half_agreement import (
     Environment,
     WhiteProjection,
     agreement,
     surrogate_summaries,
 )
-from llm_validation.claims.half_agreement_rows import (
+from llm_validation.claims.activations.half_agreement_rows import (
     MEAN,
     MINIMUM,
     Halves,
@@ -44,7 +43,7 @@ from llm_validation.claims.half_agreement_rows import (
     half_curve,
     half_rows,
 )
-from llm_validation.claims.token_sources import (
+from llm_validation.claims.activations.token_sources import (
     Half,
     TokenSource,
     neutral_source,
@@ -52,6 +51,7 @@ from llm_validation.claims.token_sources import (
     token_cells,
     token_states,
 )
+from llm_validation.claims.claim import Arm, ClaimResult
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 

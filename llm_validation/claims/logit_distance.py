@@ -20,7 +20,6 @@ import numpy as np
 
 from identifiability.cells import Cell
 from identifiability.statistics import Interval, cluster_bootstrap
-from llm_validation import arms as steering
 from llm_validation.claims.claim import (
     Arm,
     ClaimResult,
@@ -29,7 +28,13 @@ from llm_validation.claims.claim import (
     Prediction,
     result,
 )
-from llm_validation.claims.displaced import Draft, displaced_arms, found
+from llm_validation.claims.displacement import controls as steering
+from llm_validation.claims.displacement.displaced import Draft, displaced_arms, found
+from llm_validation.claims.displacement.predicted_distance import (
+    jacobian_cells,
+    predicted_distances,
+)
+from llm_validation.claims.displacement.steered_contrast import Contrast, contrast_arm, contrast_row
 from llm_validation.claims.epsilon_null import ABOVE_FLOOR
 from llm_validation.claims.judgement import (
     EPSILON,
@@ -38,8 +43,6 @@ from llm_validation.claims.judgement import (
     reported,
     within_band,
 )
-from llm_validation.claims.predicted_distance import jacobian_cells, predicted_distances
-from llm_validation.claims.steered_contrast import Contrast, contrast_arm, contrast_row
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 

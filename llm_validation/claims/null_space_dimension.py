@@ -22,19 +22,19 @@ import numpy as np
 
 from identifiability.cells import Cell
 from llm_validation.claims.claim import Arm, ClaimResult
-from llm_validation.claims.epsilon_dimension import (
+from llm_validation.claims.null_space.epsilon_dimension import (
     block_spectra,
     dimension_arms,
     dimension_row,
     growing_spectra,
 )
-from llm_validation.claims.exact_rank import (
+from llm_validation.claims.null_space.exact_rank import (
     choosing_jacobians,
     rank_arms,
     rank_preparation,
     rank_row,
 )
-from llm_validation.claims.probe_estimate import probe_arms, probe_row
+from llm_validation.claims.null_space.probe_estimate import probe_arms, probe_row
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 

@@ -25,7 +25,7 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
-from llm_validation.claims.displaced import Draft, displaced_arms, found
+from llm_validation.claims.displacement.displaced import Draft, displaced_arms, found
 from llm_validation.claims.epsilon_null import ABOVE_FLOOR
 from llm_validation.claims.judgement import (
     EPSILON,

@@ -25,8 +25,8 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.statistics import Interval
 from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
-from llm_validation.claims.exact_cells import ANY
 from llm_validation.claims.judgement import EPSILON, on_every
+from llm_validation.claims.null_space.exact_cells import ANY
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 

@@ -30,7 +30,8 @@ from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
 from llm_validation.claims.judgement import at_least, at_most, within
-from llm_validation.claims.ladder_cells import (
+from llm_validation.claims.null_space.prompt_blocks import blocks, prompts_in_words
+from llm_validation.claims.planted.ladder_cells import (
     ALPHAS,
     counts_of,
     greedy_cells,
@@ -39,7 +40,7 @@ from llm_validation.claims.ladder_cells import (
     rungs_of,
     score_index,
 )
-from llm_validation.claims.ladder_prediction import (
+from llm_validation.claims.planted.ladder_prediction import (
     LADDER,
     expected_cosine,
     indistinguishable,
@@ -48,7 +49,6 @@ from llm_validation.claims.ladder_prediction import (
     noise,
     turning_rung,
 )
-from llm_validation.claims.prompt_blocks import blocks, prompts_in_words
 from llm_validation.measurements.observations import FLOAT32, GREEDY, SAMPLES
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting

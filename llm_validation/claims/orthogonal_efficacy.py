@@ -24,8 +24,8 @@ import numpy as np
 
 from identifiability.cells import Cell
 from identifiability.statistics import Interval, cluster_bootstrap
-from llm_validation import arms as steering
-from llm_validation.claims.behaviour import (
+from llm_validation.claims.claim import Arm, ClaimResult, Judgement, result
+from llm_validation.claims.completions.behaviour import (
     Behaviour,
     Scored,
     behaviour,
@@ -36,7 +36,10 @@ from llm_validation.claims.behaviour import (
     scored,
     within_fifth,
 )
-from llm_validation.claims.claim import Arm, ClaimResult, Judgement, result
+from llm_validation.claims.completions.gate import choose, gradients, traits, unusable
+from llm_validation.claims.completions.gate import preparation as gate_preparation
+from llm_validation.claims.completions.score_slopes import ScoreSlopes
+from llm_validation.claims.displacement import controls as steering
 from llm_validation.claims.judgement import (
     EPSILON,
     FIRST_ORDER_STRENGTH,
@@ -44,9 +47,6 @@ from llm_validation.claims.judgement import (
     reported,
     within_band,
 )
-from llm_validation.claims.score_slopes import ScoreSlopes
-from llm_validation.gate import choose, gradients, traits, unusable
-from llm_validation.gate import preparation as gate_preparation
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 

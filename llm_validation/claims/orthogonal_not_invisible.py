@@ -21,7 +21,8 @@ from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
 from identifiability.visibility import mean_seen
 from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
-from llm_validation.claims.displaced import Draft, displaced_arms, found
+from llm_validation.claims.displacement.directions import random_orthogonal
+from llm_validation.claims.displacement.displaced import Draft, displaced_arms, found
 from llm_validation.claims.judgement import (
     EPSILON,
     FIRST_ORDER_STRENGTH,
@@ -30,7 +31,6 @@ from llm_validation.claims.judgement import (
     reported,
     within_band,
 )
-from llm_validation.directions import random_orthogonal
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 

@@ -27,8 +27,8 @@ from identifiability.cells import Cell
 from identifiability.statistics import Interval, cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Prediction, result
 from llm_validation.claims.judgement import LOG_BAND, within, within_band
-from llm_validation.claims.linear_block import LinearBlock
-from llm_validation.claims.prompt_blocks import blocks, prompts_in_words
+from llm_validation.claims.null_space.prompt_blocks import blocks, prompts_in_words
+from llm_validation.claims.planted.linear_block import LinearBlock
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 

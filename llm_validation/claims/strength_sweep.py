@@ -24,8 +24,8 @@ import numpy as np
 
 from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
-from llm_validation import arms as steering
-from llm_validation.claims.behaviour import (
+from llm_validation.claims.claim import Arm, ClaimResult, result
+from llm_validation.claims.completions.behaviour import (
     Behaviour,
     Scored,
     behaviour,
@@ -36,14 +36,14 @@ from llm_validation.claims.behaviour import (
     scored,
     within_fifth,
 )
-from llm_validation.claims.claim import Arm, ClaimResult, result
-from llm_validation.claims.dose_response import SLOPE, Dose, slope_arm, slope_row
+from llm_validation.claims.completions.dose_response import SLOPE, Dose, slope_arm, slope_row
+from llm_validation.claims.completions.gate import BROKEN, choose, gradients, lost, traits, unusable
+from llm_validation.claims.completions.gate import preparation as gate_preparation
+from llm_validation.claims.displacement import controls as steering
 from llm_validation.claims.judgement import (
     EPSILON,
     reported,
 )
-from llm_validation.gate import BROKEN, choose, gradients, lost, traits, unusable
-from llm_validation.gate import preparation as gate_preparation
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 

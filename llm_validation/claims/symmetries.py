@@ -24,7 +24,6 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.statistics import Interval, cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
-from llm_validation.claims.exact_cells import ANY, hidden_directions, symmetry_cell
 from llm_validation.claims.judgement import (
     FIRST_ORDER_STRENGTH,
     LOG_BAND,
@@ -32,7 +31,8 @@ from llm_validation.claims.judgement import (
     reported,
     within_band,
 )
-from llm_validation.claims.radial_null import radial_arms, radial_row
+from llm_validation.claims.null_space.exact_cells import ANY, hidden_directions, symmetry_cell
+from llm_validation.claims.null_space.radial_null import radial_arms, radial_row
 from llm_validation.measurements.random_decoders import KINDS
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting

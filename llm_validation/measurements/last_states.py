@@ -11,9 +11,7 @@ from llm_validation.hooks import read_states
 from llm_validation.models import LanguageModel
 
 
-def measure(
-    model: LanguageModel, *, prompts: list[list[int]], layers: list[int]
-) -> dict[str, Any]:
+def measure(model: LanguageModel, *, prompts: list[list[int]], layers: list[int]) -> dict[str, Any]:
     """States of n prompts, run as one batch.
 
     Parameters

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from identifiability.cells import Cell
-from llm_validation.claims.environment_contexts import contexts
+from llm_validation.claims.across_environments.environment_contexts import contexts
 from llm_validation.dataset import ContrastivePair, Trait
 from llm_validation.scale import Scale
 from tests.llm_validation.claims.known_setting import KnownSetting

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from llm_validation.claims import covariance_environments as claim
-from llm_validation.claims import half_agreement
+from llm_validation.claims.activations import half_agreement
+from llm_validation.claims.activations.half_agreement import TURNING
 from llm_validation.claims.claim import Arm, ClaimResult, Outcome
-from llm_validation.claims.half_agreement import TURNING
 from tests.llm_validation.claims.known_tokens import KnownTokens, mixing
 
 WIDTH = 3

@@ -7,7 +7,7 @@ import pytest
 
 from llm_validation.claims import extraction_methods
 from llm_validation.claims.claim import Outcome
-from llm_validation.claims.displaced import Displaced
+from llm_validation.claims.displacement.displaced import Displaced
 from llm_validation.contrast import METHODS
 from tests.llm_validation.claims.known_readouts import KnownReadouts
 from tests.llm_validation.claims.known_setting import LAYER

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_validation.claims import half_agreement
 from llm_validation.claims import independent_activations as claim
+from llm_validation.claims.activations import half_agreement
+from llm_validation.claims.activations.half_agreement import TURNING
 from llm_validation.claims.claim import ClaimResult, Outcome
-from llm_validation.claims.half_agreement import TURNING
 from tests.llm_validation.claims.known_tokens import KnownTokens, mixing
 
 WIDTH = 5

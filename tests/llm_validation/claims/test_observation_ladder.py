@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llm_validation.claims import ladder_cells, observation_ladder
-from llm_validation.claims import ladder_prediction as ladder
+from llm_validation.claims import observation_ladder
 from llm_validation.claims.claim import Outcome
+from llm_validation.claims.planted import ladder_cells
+from llm_validation.claims.planted import ladder_prediction as ladder
 from llm_validation.measurements.observations import FLOAT32, GREEDY, SCORE
 from llm_validation.scale import Scale
 from tests.llm_validation.architectures import WIDTH

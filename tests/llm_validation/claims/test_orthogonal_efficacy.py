@@ -7,7 +7,7 @@ import pytest
 
 from llm_validation.claims import orthogonal_efficacy as claim
 from llm_validation.claims.claim import Outcome
-from llm_validation.gate import STRENGTHS, choose
+from llm_validation.claims.completions.gate import STRENGTHS, choose
 from tests.llm_validation.claims.scored_setting import ScoredSetting
 
 SAME = ("v + random ⊥", "v + ε-null ⊥")

@@ -8,7 +8,7 @@ import pytest
 from identifiability.recovery.least_squares import LeastSquaresRecovery
 from llm_validation.claims import planted_recovery as claim
 from llm_validation.claims.claim import Outcome
-from llm_validation.claims.linear_block import RELATIVE_CUT, LinearBlock
+from llm_validation.claims.planted.linear_block import RELATIVE_CUT, LinearBlock
 from llm_validation.scale import Scale
 from tests.llm_validation.architectures import WIDTH
 from tests.llm_validation.claims.tiny_setting import TinySetting

@@ -1,0 +1,1 @@
+"""Several environments: contexts, stacks, transfer, the one held out."""

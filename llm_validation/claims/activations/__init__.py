@@ -1,0 +1,1 @@
+"""Activations as a mixture of sources: agreement of halves, dependence."""

@@ -1,0 +1,1 @@
+"""Scores of completions: effects, their gate, slopes and sweeps."""

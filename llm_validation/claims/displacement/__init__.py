@@ -1,0 +1,1 @@
+"""Displaced states: arms that share cells, and what is predicted of them."""

@@ -1,0 +1,1 @@
+"""The null space of the outputs: exact ranks, dimensions, probes."""

@@ -1,0 +1,1 @@
+"""Planted vectors: linear blocks, and the rungs of the ladder."""
