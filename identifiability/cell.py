@@ -1,7 +1,9 @@
 """A cell: one measurement that depends on nothing but what it is given, and the key that says so.
 
-The key is the SHA-256 of everything that can change the result: the function, its settings, the
-context they are measured in, and the versions of the code. Two cells of one key are one cell.
+The key is the SHA-256 of the function, its settings, the context they are measured in, and the
+source of the module that measures. Two cells of one key are one cell. What that module imports is
+not in the key: a change there that alters results has to raise ``VERSION`` in the module, or
+``CELL_VERSION``.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +36,7 @@ class Cell:
     function : str
         ``package.module:name``, imported where it runs and called as
         ``function(context, **settings)``. It returns a dict of JSON-plain values and numpy arrays
-        that the settings determine. A constant ``VERSION`` of its module is part of the key.
+        that the settings determine. The source of its module is part of the key.
     settings : Mapping
         JSON-plain values and numpy arrays: everything that matters. Tuples become lists and numpy
         scalars Python's numbers. A ``seed`` of None is replaced by the cell's own ``seed``.
@@ -98,9 +101,8 @@ class Cell:
 
     def _versions(self) -> dict[str, Any]:
         names = [self.function, self.context["factory"]] if self.context else [self.function]
-        modules = [importlib.import_module(_module_and_name(name)[0]) for name in names]
-        found = {module.__name__: getattr(module, "VERSION", None) for module in modules}
-        return {name: version for name, version in found.items() if version is not None}
+        modules = {_module_and_name(name)[0] for name in names}
+        return {name: _version(name) for name in sorted(modules)}
 
     def arguments(self) -> dict[str, Any]:
         """The settings as the function gets them: a copy of its own, with the seed filled in."""
@@ -110,6 +112,20 @@ class Cell:
         if "seed" in arguments and arguments["seed"] is None:
             arguments["seed"] = self.seed
         return arguments
+
+
+def _version(module: str) -> list[Any]:
+    """SHA-256 of a module's source, and its ``VERSION`` if it has one."""
+    found = importlib.import_module(module)
+    return [_source(getattr(found, "__file__", None)), getattr(found, "VERSION", None)]
+
+
+@lru_cache
+def _source(path: str | None) -> str | None:
+    """None for what is not written in Python."""
+    if path is None or not path.endswith(".py"):
+        return None
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def canonical(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from identifiability.results import SCHEMA, version
 from identifiability.verdict import plain
 from llm_validation.claims.claim import Arm, Claim, ClaimResult
-from llm_validation.claims.family import claim_verdicts
+from llm_validation.claims.family import ClaimVerdict
 from llm_validation.claims.judgement import EPSILON
 from llm_validation.request import Request
 from llm_validation.scale import PROMPTS
@@ -34,6 +34,7 @@ def document(
     chosen: Sequence[Claim],
     arms: Sequence[Arm],
     rows: Sequence[ClaimResult],
+    verdicts: Sequence[ClaimVerdict],
     curves: Mapping[str, Sequence[Mapping[str, Any]]],
     missing: Mapping[str, str],
 ) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def document(
             }
             for claim in chosen
         ],
-        "verdicts": [plain(asdict(verdict)) for verdict in claim_verdicts(rows)],
+        "verdicts": [plain(asdict(verdict)) for verdict in verdicts],
         "predictions": [plain(asdict(arm.prediction)) for arm in arms],
         "claims": [plain(row) for row in rows if row.verdict is not None],
         "sweeps": [_sweep(row) for row in rows],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import chain
@@ -12,7 +14,7 @@ from identifiability.progress import Advance, silent
 from identifiability.store import Store
 from identifiability.verdict import plain
 from llm_validation.claims.claim import Arm, Claim, ClaimResult
-from llm_validation.claims.family import adjusted
+from llm_validation.claims.family import adjusted, claim_verdicts
 from llm_validation.claims.registry import claims
 from llm_validation.dataset import load_prompts, load_trait
 from llm_validation.extraction import encode
@@ -63,8 +65,9 @@ def _run(
         except MissingCell as error:
             missing[claim.NAME] = f"not predicted, because this is missing: {error}"
     every = [arm for _, arms in predicted for arm in arms]
+    asked = _identity(setting)
     for arm in every:
-        store.state_prediction(arm.prediction.key, plain(asdict(arm.prediction)))
+        store.state_prediction(f"{asked}/{arm.prediction.key}", plain(asdict(arm.prediction)))
     complete(list(chain.from_iterable(arm.cells for arm in every)))
     rows: list[ClaimResult] = []
     curves: dict[str, list[dict[str, Any]]] = {}
@@ -75,7 +78,23 @@ def _run(
             drawn = getattr(claim, "curves", None)  # not every claim has some
             if drawn is not None:
                 curves[claim.NAME] = plain(drawn(setting, measured))
-    return document(setting, request, chosen, every, adjusted(rows), curves, missing)
+    lost = [arm.prediction for arm in every if arm.prediction.key in missing]
+    verdicts = claim_verdicts(rows, lost)
+    return document(setting, request, chosen, every, adjusted(rows), verdicts, curves, missing)
+
+
+def _identity(setting: Setting) -> str:
+    """Of all that predictions may depend on, so that other runs into the directory state theirs."""
+    described = [
+        setting.model.weights_sha256,
+        setting.dtype,
+        setting.scale.value,
+        setting.seed,
+        list(setting.layers),
+        {name: plain(asdict(trait)) for name, trait in setting.traits.items()},
+        asdict(setting.prompts),
+    ]
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def setting_of(request: Request, store: Store) -> Setting:

@@ -32,6 +32,7 @@ from llm_validation.audit.vector_input import Given, named, the_vector
 from llm_validation.audit.witness import find_witness
 from llm_validation.dataset import Trait, load_trait
 from llm_validation.models import DEFAULT_MODEL, LanguageModel, load_model
+from llm_validation.scoring.positive_control import control_questions
 
 EPSILON = 0.01
 """Nats: about 230 samples for errors that sum to 0.05 (theory.md N7)."""
@@ -116,6 +117,8 @@ def audit(
     others = [(named(one), the_vector(one, loaded, audited.layer)) for one in compare]
     if wanted is None:
         wanted = _shipped(audited.trait)
+    if wanted is not None:
+        control_questions(loaded, wanted)  # refuses at once what it could not score at the end
     from threadpoolctl import threadpool_limits
 
     # One thread: the order in which threads add up decides the last digits of the answer.
@@ -180,7 +183,7 @@ def audit(
                 for name, one in others
             ),
             ways_out=tuple(done + ways),
-            power=None if witness is None else Power.of(witness, score),
+            power=None if witness is None else Power.of(witness, score, observable),
             strength_range=ranged,
             symmetry=symmetry,
             texts=shown,

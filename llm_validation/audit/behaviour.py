@@ -9,7 +9,7 @@ import numpy as np
 
 from identifiability.statistics import Equivalence, Interval, cluster_bootstrap, tost_ratio
 from llm_validation.audit.bench import MEASUREMENTS, Bench, Case
-from llm_validation.claims.judgement import EQUIVALENCE_FRACTION
+from llm_validation.claims.judgement import EQUIVALENCE_FRACTION, TEST_LEVEL
 from llm_validation.dataset import LabelledCompletion, Trait
 from llm_validation.scoring.log_odds import LogOdds, settings
 from llm_validation.scoring.positive_control import control_questions, control_validity
@@ -64,7 +64,7 @@ class Scored:
     effect, witness_effect
         Mean change of the score from the unsteered model's, nats per token; None if not valid.
     equivalence
-        TOST of the witness's effect against the vector's, within a fifth of it.
+        TOST of the witness's effect against the vector's, within a fifth of it, at 2.5 % a side.
     differences
         (n,) witness less vector, by prompt.
     """
@@ -105,7 +105,7 @@ def scored(
         validity,
         mean(effect),
         mean(witness),
-        tost_ratio(witness, effect, fraction=EQUIVALENCE_FRACTION),
+        tost_ratio(witness, effect, fraction=EQUIVALENCE_FRACTION, alpha=TEST_LEVEL),
         witness - effect,
     )
 

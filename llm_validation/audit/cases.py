@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from identifiability.errors import InvalidInput
 from llm_validation.audit.bench import MEASUREMENTS, Bench, Case
 from llm_validation.audit.observable import Observable
-from llm_validation.audit.prompts import Halves
-from llm_validation.dataset import Trait
+from llm_validation.audit.prompts import FEWEST, Halves
+from llm_validation.dataset import LabelledCompletion, Trait
 from llm_validation.extraction import encode
 from llm_validation.scoring.log_odds import LogOdds, settings
 
@@ -67,20 +68,20 @@ def cases_of(
     ]
 
 
-def score_cases(bench: Bench, trait: Trait) -> tuple[list[Case], float]:
-    """A case for each pair of completions, and the variance of the unsteered score over them.
+def score_cases(bench: Bench, trait: Trait, count: int, seed: int) -> tuple[Halves[Case], float]:
+    """A case for each pair of completions, and the variance of the unsteered score.
+
+    Completions of split ``choose`` choose, the variance included, and those held out measure.
 
     Raises
     ------
     InvalidInput
-        If the trait has fewer than two pairs of completions, or the score does not vary.
+        If the trait has fewer than four pairs of a split, or the score does not vary.
     """
-    if len(trait.completions) < 2:
-        raise InvalidInput(
-            f"trait {trait.name!r} must have labelled completions to observe their score, got "
-            f"{len(trait.completions)}; add some"
-        )
-    asked = [settings(bench.model, pair) for pair in trait.completions]
+    choosing, measuring = (
+        [settings(bench.model, pair) for pair in _of_split(trait, split, count // 2, seed)]
+        for split in ("choose", "held_out")
+    )
     cells = [
         bench.cell(
             f"{MEASUREMENTS}.completion_log_likelihoods:measure",
@@ -89,20 +90,31 @@ def score_cases(bench: Bench, trait: Trait) -> tuple[list[Case], float]:
             layer=bench.layer,
             displacements=np.zeros((1, bench.model.width)),
         )
-        for one in asked
+        for one in choosing
     ]
     scores = [LogOdds.of(found).per_token[0] for found in bench.results(cells)]
     variance = float(np.var(scores, ddof=1))
     if variance == 0:
         raise InvalidInput(f"the score of {trait.name!r} must vary over prompts to be read so")
-    cases = [
-        Case(
-            one["prompt_ids"],
-            {"kind": "score", "completions": one["completions"], "variance": variance},
+
+    def case(one: dict[str, Any]) -> Case:
+        seen = {"kind": "score", "completions": one["completions"], "variance": variance}
+        return Case(one["prompt_ids"], seen)
+
+    return Halves(tuple(map(case, choosing)), tuple(map(case, measuring))), variance
+
+
+def _of_split(trait: Trait, split: str, most: int, seed: int) -> list[LabelledCompletion]:
+    """Pairs of a split, at random where there are more."""
+    found = [pair for pair in trait.completions if pair.split == split]
+    used = min(most, len(found))
+    if used < FEWEST // 2:
+        raise InvalidInput(
+            f"trait {trait.name!r} must have at least {FEWEST // 2} completions of split "
+            f"{split!r} to observe their score, got {used}; add some"
         )
-        for one in asked
-    ]
-    return cases, variance
+    order = np.random.default_rng(seed).permutation(len(found))[:used]
+    return [found[i] for i in order]
 
 
 def dealt(
@@ -116,8 +128,7 @@ def dealt(
 ) -> tuple[Halves[Case], float | None]:
     """Cases in two halves; of a score, its variance as well."""
     if trait is not None:
-        cases, variance = score_cases(bench, trait)
-        return Halves.of(cases, count, seed), variance
+        return score_cases(bench, trait, count, seed)
     halves = Halves.of(encoded(bench, prompts, chat=chat), count, seed)
     return Halves(
         tuple(cases_of(bench, observable, halves.choosing, seed)),

@@ -103,15 +103,8 @@ def _witness(audit: AuditRecord) -> dict[str, Any]:
         "interval": _ends(found.measured),
         "as_predicted": found.as_predicted,
         "second_order_held_when_chosen": found.in_range,
-        "on_the_way": [
-            {
-                "share_of_the_step": member.multiple,
-                "cosine": member.cosine,
-                "measured": member.measured.estimate,
-                "interval": _ends(member.measured),
-            }
-            for member in found.members
-        ],
+        "random_direction": found.random_step,
+        "telling": found.telling(audit.epsilon),
         "along_its_step": list(found.range.rungs),
         "by_prompt": found.divergences,
     }

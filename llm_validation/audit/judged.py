@@ -31,11 +31,15 @@ def verdict_of(
     """Verdict, certificate, and the reason in a sentence."""
     if symmetry is not None and symmetry.holds:
         statement = (
-            "LayerNorm(h + c 1) = LayerNorm(h) for all c (N6b), where all reads go through one; "
-            "tried at the size of the states on every measuring prompt"
+            "in exact arithmetic, for every c, layer and prompt: h + c 1 gives the output of h, "
+            "since all reads of the residual stream go through a LayerNorm (N6b); tried in the "
+            "model's own arithmetic, at the size of the states, on every measuring prompt"
         )
         certificate = Certificate(CertificateKind.PROOF, statement, symmetry.shift)
-        reason = f"a shift of all coordinates is invisible exactly ({symmetry.shift:.1g} nats seen)"
+        reason = (
+            "a shift of all coordinates is invisible in exact arithmetic "
+            f"({symmetry.shift:.1g} nats seen)"
+        )
         return Verdict.NON_IDENTIFIABLE, certificate, reason
     report = found.whole.report
     if report.verdict is not Verdict.EPSILON_NON_IDENTIFIABLE or witness is None:
@@ -45,21 +49,21 @@ def verdict_of(
             "rounding of the metric",
         }[report.verdict]
         return report.verdict, report.certificate, reason
-    shown = witness.within(found.epsilon)
-    if shown is None:
-        nearest = witness.members[0]
+    if witness.measured.high > found.epsilon:
         reason = (
-            f"no other vector was shown to stay within epsilon: the nearest, at cosine "
-            f"{nearest.cosine:.3f}, has {nearest.measured.estimate:.2g} nats, upper end "
-            f"{nearest.measured.high:.2g}"
+            f"the witness was not shown to stay within epsilon: {witness.measured.estimate:.2g} "
+            f"nats, upper end {witness.measured.high:.2g}"
         )
         return Verdict.UNDETERMINED, report.certificate, reason
-    place = (
-        "the witness" if shown.multiple == 1 else f"what lies {shown.multiple:g} of the way to it"
-    )
+    if not witness.telling(found.epsilon):
+        reason = (
+            "the witness stays within epsilon, but so would a random step of its length "
+            f"({witness.random_step:.2g} nats)"
+        )
+        return Verdict.UNDETERMINED, report.certificate, reason
     reason = (
-        f"{place}, at cosine {shown.cosine:.3f} to v, was measured within epsilon (upper end "
-        f"{shown.measured.high:.2g} nats)"
+        f"a witness at cosine {witness.cosine:.3f} was measured within epsilon (upper end "
+        f"{witness.measured.high:.2g}; random: {witness.random_step:.2g} nats)"
     )
     return report.verdict, report.certificate, reason
 

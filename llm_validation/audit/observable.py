@@ -74,3 +74,8 @@ class Observable:
             "completion": "all tokens of a completion sampled from the unsteered model",
             "score": f"log-odds of {self.trait} completions (nats under a Gaussian reading)",
         }[self.kind]
+
+    @property
+    def counts_outputs(self) -> bool:
+        """Whether nats are those of one output drawn, so that they bound how many tell (N7)."""
+        return self.kind in ("next-token", "topk")

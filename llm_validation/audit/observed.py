@@ -59,7 +59,7 @@ def observed(
         there = Continuation(model, ids, layer)
         return _Distribution(there, there.state)
     if kind == "topk":
-        return _Coarse(Continuation(model, ids, layer), observe["k"])
+        return _TopK(Continuation(model, ids, layer), observe["k"])
     if kind == "completion":
         return _Distribution(_completion(model, ids, observe["completion"], layer), None)
     several = [_completion(model, ids, one, layer) for one in observe["completions"]]
@@ -95,7 +95,7 @@ class _Distribution:
         return self._origin + self._origin.new_tensor(base)
 
 
-class _Coarse:
+class _TopK:
     """The likeliest words of the unsteered model, and the rest as one outcome."""
 
     def __init__(self, there: Continuation, k: int) -> None:
@@ -113,15 +113,15 @@ class _Coarse:
 
     def divergences(self, base: np.ndarray, displacements: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            own = self._coarse(self._there(self._at(base)))
-            others = self._coarse(self._there(self._at(np.asarray(displacements))))
+            own = self._log_q(self._there(self._at(base)))
+            others = self._log_q(self._there(self._at(np.asarray(displacements))))
             return kl_of(own, others).cpu().numpy()
 
     def _at(self, displacement: np.ndarray) -> torch.Tensor:
         state = self._there.state
         return state + state.new_tensor(displacement)
 
-    def _coarse(self, logits: torch.Tensor) -> torch.Tensor:
+    def _log_q(self, logits: torch.Tensor) -> torch.Tensor:
         """(..., k + 1) log-probabilities of the words and of the rest."""
         log_p = torch.log_softmax(logits.double(), -1)
         rest = log_p.index_fill(-1, self._words, -torch.inf).logsumexp(-1, keepdim=True)

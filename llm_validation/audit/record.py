@@ -34,9 +34,11 @@ class Power:
     Attributes
     ----------
     outputs
-        Fewest samples of the output, on any test: n >= log(1/(4 eta))/KL for both errors at most
-        eta = 0.05 (Bretagnolle--Huber, N7); at the measured divergence and its two ends. None for
-        "no number": an end at 0.
+        Fewest outputs of prompts drawn like these, on any test: n >= log(1/(4 eta))/KL for both
+        errors at most eta = 0.05 (Bretagnolle--Huber, N7); at the measured mean divergence and its
+        two ends. None for "no number": an end at 0, and always for a completion, whose divergence
+        is along one completion of the unsteered model and no mean over its law, and for a score,
+        which a prompt determines.
     score
         Prompts for a paired t test of the trait's score at power 0.95; None if it was not scored
         or no number is enough.
@@ -46,10 +48,11 @@ class Power:
     score: int | None
 
     @classmethod
-    def of(cls, witness: AuditWitness, scored: Scored | None) -> Power:
+    def of(cls, witness: AuditWitness, scored: Scored | None, observable: Observable) -> Power:
         """From what was measured of the witness."""
         ends = witness.measured.estimate, witness.measured.low, witness.measured.high
-        value, low, high = (cls.samples(end) for end in ends)
+        counted = observable.counts_outputs
+        value, low, high = (cls.samples(end) if counted else None for end in ends)
         needed = None
         if scored is not None and scored.differences is not None:
             needed = _pairs_needed(scored.differences)

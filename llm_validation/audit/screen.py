@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from llm_validation.audit.record import AuditRecord
+from llm_validation.audit.record import AuditRecord, Power
 from llm_validation.audit.settle import Recovery
 
 COLUMNS = 100
@@ -32,9 +32,8 @@ def _verdict(audit: AuditRecord) -> Iterator[str]:
     size, spectrum = audit.class_size, audit.steered.spectrum
     yield ""
     yield (
-        f"Verdict: {audit.verdict.value} at {audit.epsilon:g} nats "
-        f"(about {math.log(10) / audit.epsilon:.0f} samples at error 0.05)"
-    )
+        f"Verdict: {audit.verdict.value} at {audit.epsilon:g} nats {_samples_of_epsilon(audit)}"
+    ).rstrip()
     yield f"  {audit.reason}"
     endless, low, high = size.endless
     yield (
@@ -50,6 +49,12 @@ def _verdict(audit: AuditRecord) -> Iterator[str]:
         f"  certificate: {audit.certificate.kind.value}; at the noise floor "
         f"({spectrum.noise_floor:.1g} of {spectrum.values[0]:.2g}) dim ker = {kernel}"
     )
+
+
+def _samples_of_epsilon(audit: AuditRecord) -> str:
+    if not audit.observable.counts_outputs:
+        return ""
+    return f"(about {math.log(10) / audit.epsilon:.0f} samples for errors that sum to 0.05)"
 
 
 def _flip(ends: tuple[float, float]) -> str:
@@ -73,7 +78,8 @@ def _witness(audit: AuditRecord) -> Iterator[str]:
     where = "inside" if found.as_predicted else "OUTSIDE"
     yield (
         f"  predicted {found.predicted:.2g} nats [{found.predicted_low:.2g}, "
-        f"{found.predicted_high:.2g}] on other prompts, to second order"
+        f"{found.predicted_high:.2g}] on other prompts, to second order (a random step: "
+        f"{found.random_step:.2g})"
     )
     yield (
         f"  measured  {found.measured.estimate:.2g} nats [{found.measured.low:.2g}, "
@@ -150,22 +156,16 @@ def _ways(audit: AuditRecord) -> Iterator[str]:
 def _after(way: Recovery) -> str:
     low, high = way.after_interval
     stat = f"{way.statistic:.0f} [{way.interval[0]:.0f}, {way.interval[1]:.0f}]"
-    return (
-        f"{way.theorem}: {stat} against {way.threshold:,.0f}; "
-        f"leaves {way.class_dimension_after:.0f} [{low:.0f}, {high:.0f}]"
-    )
+    left = f"leaves {way.class_dimension_after:.0f} [{low:.0f}, {high:.0f}]"
+    if way.if_held is not None:
+        left = f"would leave {way.if_held:.0f} if it held"
+    return f"{way.theorem}: {stat} against {way.threshold:,.0f}; {left}"
 
 
 def _power(audit: AuditRecord) -> Iterator[str]:
     yield ""
     if audit.power is not None:
-        value, most, least = (_samples(count) for count in audit.power.outputs[:3])
-        line = (
-            f"Power: {value} samples [{least}, {most}] before any test tells v from v' (0.05 each)"
-        )
-        if audit.power.score is not None:
-            line += f"; score: {audit.power.score} prompts"
-        yield line
+        yield from _needed(audit, audit.power)
     largest = audit.strength_range.largest
     reach = "none tried" if largest is None else f"alpha = {largest:g}"
     line = f"First order holds within a factor of 2: along v up to {reach}"
@@ -174,6 +174,17 @@ def _power(audit: AuditRecord) -> Iterator[str]:
         line += "; along v' - v up to "
         line += "no step tried" if times is None else f"{times:g} steps"
     yield line
+
+
+def _needed(audit: AuditRecord, power: Power) -> Iterator[str]:
+    what = "to tell v from v' (0.05 each)"
+    if audit.observable.counts_outputs:
+        value, most, least = (_samples(count) for count in power.outputs)
+        yield f"Power: at least {value} outputs [{least}, {most}] of prompts drawn like these {what}"
+    else:
+        yield f"Power: no number of outputs {what} for this observable"
+    if power.score is not None:
+        yield f"Power: {power.score} prompts by the score {what}"
 
 
 def _samples(count: int | None) -> str:

@@ -34,7 +34,10 @@ class Recovery:
     statistic, interval, threshold
         What was compared.
     class_dimension_after
-        Of the class that would remain, with ``after_interval``.
+        Of the class that remains, with ``after_interval``, the condition being as it was found.
+    if_held
+        Of the class that would remain if the condition held, where that decides; None where what
+        remains is a matter of how much data there is.
     needs
         How much data, in words.
     applied
@@ -52,6 +55,7 @@ class Recovery:
     after_interval: tuple[float, float]
     needs: str
     applied: bool = False
+    if_held: float | None = None
 
 
 def ways_out(vector: np.ndarray, size: ClassSize) -> list[Recovery]:
@@ -95,10 +99,11 @@ def _independence(size: ClassSize) -> Recovery:
         float(size.prompts),
         (float(size.prompts), float(size.prompts)),
         threshold,
-        0.0,
+        float(size.dimension),
         (0.0, float(size.dimension)),
         f"{threshold:,.0f} states to decide it at d = {size.width}, {size.prompts} here; "
         "left: scale and order",
+        if_held=0.0,
     )
 
 
@@ -122,9 +127,10 @@ def _sparsity(vector: np.ndarray, size: ClassSize) -> Recovery:
         float(visible),
         (float(least), float(most)),
         float(2 * entries),
-        0.0,
-        (0.0, float(size.dimension)),
+        float(size.dimension),
+        (0.0 if holds is None else float(size.dimension), float(size.dimension)),
         needs,
+        if_held=0.0,
     )
 
 

@@ -52,6 +52,8 @@ class Judgement:
 class Prediction:
     """A number stated before the measurement, with what it is about.
 
+    ``identity`` marks what is true by algebra: such a row checks the code that measures and says
+    nothing of the model, so that it is counted apart and confirms no claim.
     ``interval`` is the prediction's own uncertainty, from the prompts that it was estimated on.
     Both are None where there is nothing to predict; the arm then says why in ``Arm.unmeasurable``.
     """
@@ -66,6 +68,7 @@ class Prediction:
     prediction_interval: tuple[float, float] | None
     margin: float
     unit: str
+    identity: bool = False
     observable: str = "next-token distribution"
     regime: str = "white box, single layer"
 

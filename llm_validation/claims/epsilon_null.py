@@ -23,7 +23,7 @@ import numpy as np
 
 from identifiability.cells import Cell
 from identifiability.statistics import Interval, cluster_bootstrap
-from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
+from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Prediction, result
 from llm_validation.claims.displacement.directions import random_in_span
 from llm_validation.claims.displacement.displaced import Draft, displaced_arms, found
 from llm_validation.claims.judgement import (
@@ -174,7 +174,7 @@ def _judgement(
     judged = arm.prediction.alpha <= FIRST_ORDER_STRENGTH
     if predicted.mean() < ABOVE_FLOOR * floor:
         reason = f"predicted below {ABOVE_FLOOR:g} x rounding floor {floor:.1g}"
-        return Judgement(Outcome.INCONCLUSIVE if judged else None, reason)
+        return Judgement(None, reason)  # below the floor theory.md section 4 claims nothing
     log_ratio = cluster_bootstrap(
         lambda k, q: np.log(k.mean(axis=1) / q.mean(axis=1)), [measured, predicted], rng=rng
     )

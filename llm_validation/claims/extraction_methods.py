@@ -13,7 +13,8 @@ which no reparametrisation changes. Rows for each pair of recipes:
   [KL(v + w) - KL(v - w)] / (4 sqrt(KL(v) KL(w))) is c to second order, each KL the mean over both
   signs, which removes the third. ``paper_statistic`` is the Euclidean cosine;
 * **a / b, reparametrised**: with A chosen to make the Euclidean cosine (``paper_statistic``)
-  another one, and with a random A, c stays what it was: an identity, checked on the model's metric.
+  another one, and with a random A, c changes by nothing: an identity, checked on the model's
+  metric, that says nothing of the model.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from typing import Any
 import numpy as np
 
 from identifiability.cells import Cell
-from identifiability.statistics import Interval, cluster_bootstrap
+from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
 from llm_validation.claims.displacement.displaced import Displaced, Draft, displaced_arms, found
 from llm_validation.claims.judgement import EPSILON, FIRST_ORDER_STRENGTH, on_every, within
+from llm_validation.claims.ranges import spread
 from llm_validation.contrast import METHODS
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
@@ -141,13 +143,13 @@ def _arms(
         "theorem": THEOREM,
         "layer": layer,
         "trait": trait,
-        "prediction": predicted.estimate,
-        "unit": "cosine",
     }
     ends = (predicted.low, predicted.high)
     polarised = Prediction(
         **stated,
         arm=name,
+        unit="cosine",
+        prediction=predicted.estimate,
         alpha=float(strengths.max()),
         prediction_interval=ends,
         margin=MARGIN,
@@ -155,9 +157,12 @@ def _arms(
     exact = Prediction(
         **stated,
         arm=f"{name}, reparametrised",
+        unit="change of the cosine",
+        prediction=0.0,
         alpha=0.0,
         prediction_interval=None,
         margin=IDENTITY,
+        identity=True,
     )
     euclidean = cosine(pair, np.eye(setting.width))
     draft = Draft(polarised, np.concatenate([sums, -sums]), (products, euclidean))
@@ -216,7 +221,7 @@ def _identity_row(setting: Setting, arm: Arm) -> ClaimResult:
     return result(
         setting,
         arm.prediction,
-        Interval(after[int(moved.argmax())], min(after), max(after), 1.0, 0),
+        spread(moved, moved.max()),
         on_every(moved, -np.inf, IDENTITY, "change of the behavioural cosine"),
         seeds=len(mappings),
         n_prompts=0,

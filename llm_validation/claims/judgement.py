@@ -36,12 +36,18 @@ f + 2 sqrt(f K), through the cross term: a tenth at K = 400 f, small against a f
 EQUIVALENCE_FRACTION = 0.2
 """Behaviour is the same where the effect differs by less than this share of v's own."""
 
+FEWEST_CLUSTERS = 6
+"""Below, the ends of a bootstrap are missed by 5 % to 32 % where 2.5 % is meant (400 normal samples
+of 2 to 5 clusters), and the t distribution behind its p-values has hardly any degrees left."""
+
 TEST_LEVEL = 0.025
 """Of each one-sided test, and of each kind of error over all claims of a run."""
 
 
 def within(value: Interval, low: float, high: float, what: str) -> Judgement:
     """Verdict on a value that must lie in a band."""
+    if reason := _no_level(value):
+        return Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
     found = f"{what} in [{value.low:+.3g}, {value.high:+.3g}]"
     edges = f"[{low:.3g}, {high:.3g}]"
     p_confirm = max(value.p_at_most(low), value.p_at_least(high))
@@ -61,6 +67,8 @@ def within_band(log_ratio: Interval, band: float = LOG_BAND) -> Judgement:
 
 def at_most(value: Interval, limit: float, unit: str) -> Judgement:
     """Verdict on an upper limit; the interval's ends are one-sided bounds."""
+    if reason := _no_level(value):
+        return Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
     bound = f"one-sided {100 * (1 + value.level) / 2:.1f} % bound"
     p_confirm, p_refute = value.p_at_least(limit), value.p_at_most(limit)
     if value.high <= limit:
@@ -75,6 +83,8 @@ def at_most(value: Interval, limit: float, unit: str) -> Judgement:
 
 def at_least(value: Interval, limit: float, unit: str) -> Judgement:
     """Verdict on a lower limit."""
+    if reason := _no_level(value):
+        return Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
     bound = f"one-sided {100 * (1 + value.level) / 2:.1f} % bound"
     p_confirm, p_refute = value.p_at_most(limit), value.p_at_least(limit)
     if value.low >= limit:
@@ -84,6 +94,36 @@ def at_least(value: Interval, limit: float, unit: str) -> Judgement:
         reason = f"upper {bound} {value.high:.3g} < {limit:g} {unit}"
         return Judgement(Outcome.REFUTED, reason, p_confirm, p_refute)
     reason = f"[{value.low:.3g}, {value.high:.3g}] holds {limit:g} {unit}: more prompts needed"
+    return Judgement(Outcome.INCONCLUSIVE, reason, p_confirm, p_refute)
+
+
+def share(successes: int, n: int, what: str, *, low: float = 0.0, high: float = 1.0) -> Judgement:
+    """Verdict on a share of independent trials that must lie in a band.
+
+    By the exact binomial interval (Clopper & Pearson, doi:10.1093/biomet/26.4.404), which has a
+    level where all trials came out alike.
+    """
+    from scipy.stats import binomtest
+
+    def p_above(limit: float) -> float:  # of the null "the share is at most limit"
+        if limit <= 0:
+            return 0.0 if successes > 0 or limit < 0 else 1.0
+        return float(binomtest(successes, n, min(limit, 1.0), alternative="greater").pvalue)
+
+    def p_below(limit: float) -> float:  # of the null "the share is at least limit"
+        if limit >= 1:
+            return 0.0 if successes < n or limit > 1 else 1.0
+        return float(binomtest(successes, n, max(limit, 0.0), alternative="less").pvalue)
+
+    p_confirm = max(p_above(low) if low > 0 else 0.0, p_below(high) if high < 1 else 0.0)
+    p_refute = min(p_below(low) if low > 0 else 1.0, p_above(high) if high < 1 else 1.0)
+    found = f"{what}: {successes} of {n}"
+    edges = f"[{low:.3g}, {high:.3g}]"
+    if p_confirm <= TEST_LEVEL:
+        return Judgement(Outcome.CONFIRMED, f"{found}, inside {edges}", p_confirm, p_refute)
+    if p_refute <= TEST_LEVEL:
+        return Judgement(Outcome.REFUTED, f"{found}, outside {edges}", p_confirm, p_refute)
+    reason = f"{found}: too few to tell whether inside {edges}"
     return Judgement(Outcome.INCONCLUSIVE, reason, p_confirm, p_refute)
 
 
@@ -108,6 +148,15 @@ def on_every(values: np.ndarray, low: float, high: float, what: str) -> Judgemen
     outside = values[~inside]
     reason = f"{what} {outside[0]:.8g}, not {where}, in {outside.size} of {values.size} instances"
     return Judgement(Outcome.REFUTED, reason)
+
+
+def _no_level(value: Interval) -> str:
+    """Why an interval decides nothing, empty if it may."""
+    if value.degrees < (FEWEST_CLUSTERS - 1) / 2:
+        return f"fewer than {FEWEST_CLUSTERS} clusters: such an interval does not keep its level"
+    if value.low == value.high:
+        return "no variation between clusters: nothing is known of its spread"
+    return ""
 
 
 def reported(judgement: Judgement) -> Judgement:

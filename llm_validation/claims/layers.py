@@ -4,11 +4,12 @@ A vector is planted after one block and read at later ones, m fixed random direc
 token's state at each; nothing else changes with it, so that this is the full state. Predictions for
 K layers read together, on one prompt:
 
-* **dimension** of the class: d - mK, down to 0: the generic rank, exactly;
+* **dimension** of the class: d - mK, down to 0: the generic rank, exactly and on every prompt;
 * **cosine** of the least-squares vector, from odd differences, to the planted one: that of the
   vector to the row space of the same reads on other prompts, within 0.1;
 * **consistency**: imposing that states of layers in between follow from each other, while still
-  reading the last layer alone, adds no row: the map through the middle layer is the map.
+  reading the last layer alone, adds no row: the map through the middle layer is the map. True by
+  the chain rule, and so a check of the code.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
-from llm_validation.claims.judgement import within
+from llm_validation.claims.judgement import on_every, within
+from llm_validation.claims.ranges import spread
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 
@@ -44,9 +46,6 @@ RELATIVE_CUT = 1e-5
 
 COSINE_MARGIN = 0.1
 """As on the observation ladder."""
-
-DIMENSION_MARGIN = 0.5
-"""A dimension is a whole number."""
 
 DIMENSION, COSINE, ADDED = "dimensions", "cosine", "rows added"
 
@@ -89,7 +88,7 @@ def _arms(setting: Setting, layer: int) -> list[Arm]:
     cells = tuple(_cell(setting, ids, layer, ALPHA * vectors) for ids in chosen)
     arms = []
 
-    def add(name: str, trait: str, unit: str, margin: float, data: Reads) -> None:
+    def add(name: str, trait: str, unit: str, data: Reads) -> None:
         prediction = Prediction(
             claim=NAME,
             theorem=THEOREM,
@@ -99,7 +98,8 @@ def _arms(setting: Setting, layer: int) -> list[Arm]:
             alpha=ALPHA,
             prediction=float(data.predicted.mean()),
             prediction_interval=None,
-            margin=margin,
+            margin=COSINE_MARGIN if unit == COSINE else 0.0,
+            identity=unit == ADDED,
             unit=unit,
             observable=f"{_reads(setting)} reads of the state at each later layer",
             regime="white box, multi-layer",
@@ -109,20 +109,25 @@ def _arms(setting: Setting, layer: int) -> list[Arm]:
     for count in range(1, len(_later(setting, layer)) + 1):
         left = max(0, setting.width - count * _reads(setting))
         said = f"{count} later layer{'s' * (count > 1)} read"
-        data = Reads(count, 0, np.full(2, float(left)))
-        add(f"{said}, dimension", "any vector", DIMENSION, DIMENSION_MARGIN, data)
+        data = Reads(count, 0, np.array([float(left)]))
+        add(f"{said}, dimension", "any vector", DIMENSION, data)
         for place, (trait, vector) in enumerate(zip(setting.traits, vectors, strict=True)):
             shares = [float(np.linalg.norm(_row_space(rows[:count]) @ vector)) for rows in known]
             data = Reads(count, place, np.array(shares) / np.linalg.norm(vector))
-            add(f"{said}, cosine", trait, COSINE, COSINE_MARGIN, data)
-    data = Reads(0, 0, np.zeros(2))
-    add("consistency, no new read", "any vector", ADDED, DIMENSION_MARGIN, data)
+            add(f"{said}, cosine", trait, COSINE, data)
+    data = Reads(0, 0, np.zeros(1))
+    add("consistency, no new read", "any vector", ADDED, data)
     return arms
 
 
 def _judged(setting: Setting, arm: Arm) -> ClaimResult:
     prediction, data = arm.prediction, arm.data
     measured = np.array([_measured(setting, arm, dict(setting.of(cell))) for cell in arm.cells])
+    if prediction.unit != COSINE:
+        exact = float(data.predicted[0])
+        judgement = on_every(measured, exact, exact, prediction.unit)
+        value = spread(measured, float(np.median(measured)))
+        return result(setting, prediction, value, judgement, seeds=1, n_prompts=len(measured))
     rng = setting.rng(NAME, "measured")
     value = cluster_bootstrap(lambda x: x.mean(axis=1), [measured], rng=rng)
     apart = cluster_bootstrap(

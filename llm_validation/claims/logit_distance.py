@@ -24,7 +24,6 @@ from llm_validation.claims.claim import (
     Arm,
     ClaimResult,
     Judgement,
-    Outcome,
     Prediction,
     result,
 )
@@ -193,7 +192,7 @@ def _verdict(
     floor = setting.divergence_floor(arm.prediction.layer)
     if expected.quantity in _OF_KL and expected.values.mean() < ABOVE_FLOOR * floor:
         reason = f"predicted below {ABOVE_FLOOR:g} x rounding floor {floor:.1g}"
-        return Judgement(Outcome.INCONCLUSIVE if judged else None, reason)
+        return Judgement(None, f"{reason}: reported")
     log_ratio = cluster_bootstrap(
         lambda found, stated: np.log(found.mean(axis=1) / stated.mean(axis=1)),
         [measured.mean(axis=1), expected.values.mean(axis=1)],

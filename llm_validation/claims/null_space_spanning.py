@@ -24,7 +24,7 @@ import numpy as np
 
 from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
-from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
+from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Prediction, result
 from llm_validation.claims.displacement.displaced import Draft, displaced_arms, found
 from llm_validation.claims.epsilon_null import ABOVE_FLOOR
 from llm_validation.claims.judgement import (
@@ -155,7 +155,7 @@ def _band(setting: Setting, arm: Arm, measured: np.ndarray, quadratic: np.ndarra
     floor = setting.divergence_floor(arm.prediction.layer)
     if quadratic.mean() < ABOVE_FLOOR * floor:
         reason = f"predicted below {ABOVE_FLOOR:g} x rounding floor {floor:.1g}"
-        return Judgement(Outcome.INCONCLUSIVE if judged else None, reason)
+        return Judgement(None, f"{reason}: reported")
     log_ratio = cluster_bootstrap(
         lambda k, q: np.log(k.mean(axis=1) / q.mean(axis=1)),
         [measured, quadratic],

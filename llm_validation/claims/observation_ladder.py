@@ -29,7 +29,7 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
-from llm_validation.claims.judgement import at_least, at_most, within
+from llm_validation.claims.judgement import at_least, at_most, on_every, within
 from llm_validation.claims.null_space.prompt_blocks import blocks, prompts_in_words
 from llm_validation.claims.planted.ladder_cells import (
     ALPHAS,
@@ -215,8 +215,8 @@ def _judged(setting: Setting, arm: Arm) -> ClaimResult:
     measured, unit = _measured(setting, arm), arm.prediction.unit
     rng = setting.rng(NAME, "measured")
     value = cluster_bootstrap(lambda x: x.mean(axis=1), [measured], rng=rng)
-    if unit == BALL:
-        judgement = at_least(value, UNCHANGED, "of the changes")
+    if unit == BALL:  # a ball in the class of each prompt, or in none of it: no mean is meant
+        judgement = on_every(measured, UNCHANGED, np.inf, BALL)
     elif unit == RECOVERY:
         rule = at_least if arm.data.predicted.mean() >= RECOVERED else at_most
         judgement = rule(value, RECOVERED, "cosine")

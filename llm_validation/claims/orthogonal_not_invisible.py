@@ -8,7 +8,7 @@ norm, is measured on others. Two rows for each trait, layer and strength:
 * **random ⊥ / v**: the ratio is ρ within a factor of two, at strengths up to 0.5;
 * **random ⊥ visible**: the mean divergence of random directions is above epsilon: what the name of
   the claim says. It is predicted from ½ α² ||v||² times the mean of uᵀGu and judged, at every
-  strength, only where that prediction is above epsilon; elsewhere there is nothing to claim.
+  strength, only where that prediction is above epsilon. Where it is so at none, the claim is open.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
 from identifiability.visibility import mean_seen
-from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
+from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
 from llm_validation.claims.displacement.directions import random_orthogonal
 from llm_validation.claims.displacement.displaced import Draft, displaced_arms, found
 from llm_validation.claims.judgement import (
@@ -175,6 +175,9 @@ def _visible_row(setting: Setting, arm: Arm) -> ClaimResult:
     predicted = arm.prediction.prediction
     if predicted is None or predicted <= EPSILON:
         judgement = reported(judgement)
+        if arm.prediction.alpha == max(STRENGTHS[setting.scale]):
+            reason = "predicted below epsilon at every strength: nothing to be seen"
+            judgement = Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
     return result(
         setting,
         arm.prediction,

@@ -33,6 +33,7 @@ from llm_validation.claims.judgement import (
 )
 from llm_validation.claims.null_space.exact_cells import ANY, hidden_directions, symmetry_cell
 from llm_validation.claims.null_space.radial_null import radial_arms, radial_row
+from llm_validation.claims.ranges import spread
 from llm_validation.measurements.random_decoders import KINDS
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
@@ -207,7 +208,9 @@ def _shift_arms(setting: Setting) -> list[Arm]:
     cells = tuple(
         setting.cell("softmax_shift", "softmax shift", ids=ids, shift=SHIFT) for ids in prompts
     )
-    kl = _prediction(layer, "softmax shift, invisible", 0.0, 0.0, EXACT, "nats")
+    kl = _prediction(
+        layer, "softmax shift, invisible", 0.0, 0.0, EXACT, "nats", identity=True
+    )
     reach = _prediction(
         layer, "softmax shift, out of the head's reach", 0.0, 1.0, OUT_OF_REACH, "squared cosine"
     )
@@ -239,7 +242,7 @@ def _rotation_arms(setting: Setting) -> list[Arm]:
 def _exact_row(setting: Setting, arm: Arm) -> ClaimResult:
     name, low, high = arm.data
     values = np.concatenate([np.atleast_1d(setting.of(cell)[name]) for cell in arm.cells])
-    value = Interval(float(values.max()), float(values.min()), float(values.max()), 1.0, 0)
+    value = spread(values, values.max())
     judgement = on_every(values, low, high, arm.prediction.unit)
     return _row(setting, arm, value, judgement, len(values))
 

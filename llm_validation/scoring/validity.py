@@ -23,11 +23,12 @@ from identifiability.validation import as_vector
 from llm_validation.dataset import LabelledCompletion, Trait
 
 LEVEL = 0.95
-SMALLEST_AUC = 0.62
-"""What the lower end has to exceed. Between normal scores AUC = Φ(δ/√2) at a standardised
-difference δ; 40 evaluation prompts resolve δ = (1.96 + 0.84)/√40 = 0.44 (5 % two-sided, power
-80 %), which is an AUC of 0.62. With a weaker scorer even a steering as strong as the whole way from
-one label to its opposite would not be seen. Set before any scorer was tried."""
+SMALLEST_AUC = 0.67
+"""What the lower end has to exceed: P(s₊ > s₋) = Φ(δ) at a difference of δ of its own standard
+deviations, and 40 evaluation prompts resolve δ = (1.96 + 0.84)/√40 = 0.44 (5 % two-sided, power
+80 %). With a weaker scorer even a steering as strong as the whole way from one label to its
+opposite would not be seen. Set at 0.62 before any scorer was tried, by Φ(δ/√2), which takes δ in
+deviations of one arm; corrected, to the stricter side, when a review found that."""
 _INSIDE = 1e-12  # at θ = 0 and θ = 1 the variance is 0: roots that are no ends of an interval
 
 

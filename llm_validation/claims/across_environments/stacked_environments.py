@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from identifiability.cells import Cell
 from identifiability.spectrum import Spectrum
-from identifiability.statistics import Interval, cluster_bootstrap
+from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.across_environments.environment_contexts import (
     TOO_FEW,
     Half,
@@ -20,6 +20,7 @@ from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Pr
 from llm_validation.claims.judgement import EPSILON, LOG_BAND, on_every, reported, within
 from llm_validation.claims.null_space.exact_cells import jacobian_cell
 from llm_validation.claims.null_space.exact_rank import rank_arms, rank_preparation
+from llm_validation.claims.ranges import spread
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 
@@ -139,7 +140,7 @@ def _exact_row(setting: Setting, arm: Arm) -> ClaimResult:
     return result(
         setting,
         arm.prediction,
-        Interval(float(found), float(found), float(found), 1.0, 0),
+        spread(found, found),
         on_every(np.array([float(found)]), expected, expected, "class dimension"),
         seeds=1,
         n_prompts=arm.data.environments,
@@ -166,7 +167,10 @@ def _epsilon_arms(setting: Setting, claim: str, layer: int, trait: str) -> list[
         grown = float(np.diff(paths[1][kind], axis=1).max())
         # Of a sum it never does, by Weyl's inequality; a mean is expected to as it did before.
         value = 0.0 if kind == SUMMED else max(0.0, grown)
-        stated = _prediction(claim, layer, trait, f"{kind}, {GROWTH}", value, None)
+        stated = replace(
+            _prediction(claim, layer, trait, f"{kind}, {GROWTH}", value, None),
+            identity=kind == SUMMED,
+        )
         arms.append(Arm(stated, cells, Stage(kind, len(names), names, radius)))
     return arms
 
@@ -206,7 +210,7 @@ def _growth_row(setting: Setting, arm: Arm, paths: dict[str, np.ndarray]) -> Cla
         words = ", ".join(f"{name} in {count}" for name, count in counts if count)
         where = f"grows with {words} of {len(steps)} stacks" if words else "grew in no stack"
         judgement = Judgement(None, f"a mean may grow, as it dilutes what is seen; {where}")
-    value = Interval(float(grown.mean()), float(grown.min()), float(grown.max()), 1.0, 0)
+    value = spread(grown, grown.max())
     count = steps.shape[0] * (steps.shape[1] + 1)
     return result(setting, arm.prediction, value, judgement, seeds=1, n_prompts=count)
 

@@ -14,6 +14,7 @@ from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Pr
 from llm_validation.claims.judgement import EPSILON, LOG_BAND, reported, within
 from llm_validation.claims.null_space.exact_cells import ANY
 from llm_validation.claims.null_space.prompt_blocks import COUNTS, blocks, prompts_in_words
+from llm_validation.claims.ranges import spread
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 
@@ -80,7 +81,7 @@ def dimension_row(setting: Setting, arm: Arm, values: np.ndarray) -> ClaimResult
     found = arm.data.of(values)
     alone = len(found) < 2
     if alone:
-        value = Interval(float(found[0]), float(found[0]), float(found[0]), 1.0, 0)
+        value = spread(found, found[0])
     else:
         rng = setting.rng(arm.prediction.claim, "blocks")
         value = cluster_bootstrap(lambda x: x.mean(axis=1), [found], rng=rng)

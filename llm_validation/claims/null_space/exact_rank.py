@@ -8,7 +8,6 @@ import numpy as np
 
 from identifiability.cells import Cell
 from identifiability.spectrum import Spectrum
-from identifiability.statistics import Interval
 from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
 from llm_validation.claims.judgement import on_every
 from llm_validation.claims.null_space.exact_cells import (
@@ -20,6 +19,7 @@ from llm_validation.claims.null_space.exact_cells import (
 )
 from llm_validation.claims.null_space.probe_estimate import STATISTICS, measured_shares, probe_cells
 from llm_validation.claims.null_space.prompt_blocks import COUNTS, blocks, prompts_in_words
+from llm_validation.claims.ranges import spread
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 
@@ -86,7 +86,7 @@ def rank_row(setting: Setting, arm: Arm) -> ClaimResult:
     return result(
         setting,
         arm.prediction,
-        Interval(float(np.median(ranks)), float(ranks.min()), float(ranks.max()), 1.0, 0),
+        spread(ranks, float(np.median(ranks))),
         on_every(ranks, expected, expected, "rank"),
         seeds=1,
         n_prompts=factored,

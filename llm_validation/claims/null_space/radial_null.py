@@ -19,7 +19,6 @@ import numpy as np
 
 from identifiability.cells import Cell
 from identifiability.spectrum import Spectrum
-from identifiability.statistics import Interval
 from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
 from llm_validation.claims.judgement import on_every
 from llm_validation.claims.null_space.exact_cells import (
@@ -30,6 +29,7 @@ from llm_validation.claims.null_space.exact_cells import (
     symmetry_cell,
 )
 from llm_validation.claims.null_space.prompt_blocks import blocks
+from llm_validation.claims.ranges import spread
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 
@@ -96,7 +96,7 @@ def radial_row(setting: Setting, arm: Arm) -> ClaimResult:
         )
         judgement = on_every(values, -np.inf, SINE, "sine of the angle")
     worst = float(values.min() if kind == "rank" else values.max())
-    value = Interval(worst, float(values.min()), float(values.max()), 1.0, 0)
+    value = spread(values, worst)
     return result(setting, arm.prediction, value, judgement, seeds=1, n_prompts=len(values))
 
 

@@ -99,6 +99,8 @@ def test_an_ordinary_vector(ordinary):
     assert witness.same_norm
     assert np.linalg.norm(witness.vector) == pytest.approx(np.linalg.norm(vector))
     assert witness.measured.high <= found.epsilon
+    assert witness.predicted_high <= found.epsilon / 2
+    assert witness.telling(found.epsilon)
     assert witness.as_predicted
     assert [row.claim for row in found.rows] == ["witness_within_epsilon", "witness_second_order"]
     assert {row.verdict.value for row in found.rows} == {"confirmed"}
@@ -165,12 +167,12 @@ def trait_file(tmp_path):
             "prompt": texts[4 * i],
             "positive": texts[4 * i + 1],
             "negative": texts[4 * i + 2],
-            "split": "held_out",
+            "split": "choose" if i < 4 else "held_out",
         }
-        for i in range(8)
+        for i in range(9)
     ]
     pairs = [
-        {"context": f"c{i}", "positive": texts[4 * i + 3], "negative": texts[33 + i]}
+        {"context": f"c{i}", "positive": texts[4 * i + 3], "negative": texts[37 + i]}
         for i in range(2)
     ]
     trait = {
@@ -190,13 +192,29 @@ def test_a_score_sees_one_direction_a_prompt(llama, ordinary, trait_file):
     """Four choosing pairs: rank 4 at most, so that the class has dimension d - 4 or more."""
     vector, _ = ordinary
     found = audit(vector, llama, 1, observe=f"score:{trait_file}", workers=1)
-    assert found.chosen_on == found.measured_on == 4
+    assert (found.chosen_on, found.measured_on) == (4, 5)
     assert found.class_size.dimension >= WIDTH - 4
     assert found.steered.spectrum.rank() == 4
     assert found.score_variance > 0
     assert "score variance" in str(found)
     assert found.scored.trait == "planted"
     assert not found.scored.validity.valid and "not scored" in str(found)
+    assert set(found.power.outputs) == {None}
+    assert "no number of outputs" in str(found) and "samples" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "said"),
+    [({"instructions": None}, "must have instructions"), ({"completions": []}, "split 'choose'")],
+)
+def test_a_trait_that_cannot_be_scored_is_refused_before_anything_is_measured(
+    llama, trait_file, tmp_path, spoiled, said
+):
+    trait = json.loads(trait_file.read_text()) | spoiled
+    trait_file.write_text(json.dumps({k: v for k, v in trait.items() if v is not None}))
+    with pytest.raises(InvalidInput, match=said):
+        _audit(llama, np.ones(WIDTH), 1, trait=str(trait_file), out=tmp_path / "cells")
+    assert not (tmp_path / "cells").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The verdict rests on a member measured within epsilon, whichever vector was asked about."""
+"""The verdict rests on a telling witness measured within epsilon, or on the exact symmetry."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ import pytest
 from identifiability.statistics import Interval
 from identifiability.verdict import Certificate, CertificateKind, Verdict
 from llm_validation.audit.judged import verdict_of
-from llm_validation.audit.witness import AuditWitness, Member
+from llm_validation.audit.symmetry import ShiftSymmetry
+from llm_validation.audit.witness import AuditWitness
 
 EPSILON = 0.01
 
 
-def _witness(*highs: float) -> Any:
-    """Members whose upper ends are these, the nearest first; nothing else is looked at."""
-    members = tuple(
-        Member(multiple, 1 - multiple / 4, Interval(high / 2, high / 4, high, 0.95, 100, 10.0))
-        for multiple, high in zip((0.25, 0.5, 1.0), highs, strict=True)
-    )
+def _witness(high: float, random_step: float) -> Any:
+    """Upper end of the measured mean, and what a random step shows; nothing else is looked at."""
     witness = object.__new__(AuditWitness)
-    object.__setattr__(witness, "members", members)
+    measured = Interval(high / 2, high / 4, high, 0.95, 100, 10.0)
+    for name, value in (("measured", measured), ("cosine", 0.7), ("random_step", random_step)):
+        object.__setattr__(witness, name, value)
     return witness
 
 
@@ -34,31 +33,32 @@ def _class(verdict: Verdict) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("highs", "multiple"),
+    ("high", "random_step", "verdict", "said"),
     [
-        ((0.001, 0.003, 0.009), 1.0),
-        ((0.001, 0.003, 0.011), 0.5),
-        ((0.001, 0.011, 0.011), 0.25),
-        # In a fixed order: what lies behind one that failed is not looked at.
-        ((0.001, 0.011, 0.009), 0.25),
+        (0.009, 0.011, Verdict.EPSILON_NON_IDENTIFIABLE, "measured within epsilon"),
+        (0.010, 0.011, Verdict.EPSILON_NON_IDENTIFIABLE, "measured within epsilon"),
+        (0.011, 0.100, Verdict.UNDETERMINED, "not shown to stay within epsilon"),
+        # A step so short that any direction passes carries no information on v.
+        (0.009, 0.009, Verdict.UNDETERMINED, "so would a random step"),
+        (0.001, 0.010, Verdict.UNDETERMINED, "so would a random step"),
     ],
 )
-def test_the_furthest_member_shown_in_order_certifies(highs, multiple):
-    witness = _witness(*highs)
-    assert witness.within(EPSILON).multiple == multiple
-    verdict, _, reason = verdict_of(_class(Verdict.EPSILON_NON_IDENTIFIABLE), witness, None)
-    assert verdict is Verdict.EPSILON_NON_IDENTIFIABLE
-    assert ("the witness" if multiple == 1 else f"{multiple:g} of the way") in reason
-
-
-def test_without_a_member_shown_within_epsilon_nothing_is_decided():
-    witness = _witness(0.02, 0.03, 0.04)
-    assert witness.within(EPSILON) is None
-    verdict, _, reason = verdict_of(_class(Verdict.EPSILON_NON_IDENTIFIABLE), witness, None)
-    assert verdict is Verdict.UNDETERMINED
-    assert "no other vector" in reason
+def test_a_witness_within_epsilon_where_a_random_step_is_not(high, random_step, verdict, said):
+    witness = _witness(high, random_step)
+    found, _, reason = verdict_of(_class(Verdict.EPSILON_NON_IDENTIFIABLE), witness, None)
+    assert found is verdict
+    assert said in reason
 
 
 @pytest.mark.parametrize("verdict", [Verdict.LOCALLY_IDENTIFIABLE, Verdict.UNDETERMINED])
 def test_a_class_without_invisible_directions_keeps_its_verdict(verdict):
     assert verdict_of(_class(verdict), None, None)[0] is verdict
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_the_symmetry_is_a_proof_about_exact_arithmetic_if_its_trial_held(holds):
+    symmetry = ShiftSymmetry(1e-20, 1.0, holds)
+    found, certificate, _ = verdict_of(_class(Verdict.LOCALLY_IDENTIFIABLE), None, symmetry)
+    assert (found is Verdict.NON_IDENTIFIABLE) is holds
+    assert (certificate.kind is CertificateKind.PROOF) is holds
+    assert certificate.statement.startswith("in exact arithmetic, for every c") is holds

@@ -34,10 +34,19 @@ def test_the_numbers_are_the_audit_s(found):
     assert f"{found.energy_below_epsilon:.1%} of this vector's energy" in text
     assert f"cos(v, v') = {found.witness.cosine:+.3f}" in text
     assert f"{found.witness.measured.estimate:.2g} nats" in text
-    assert f"Power: {found.power.outputs[0]:,} samples" in text
+    assert f"Power: at least {found.power.outputs[0]:,} outputs" in text
+    assert "of prompts drawn like these" in text
     assert text.count("behavioural cosine") == 3
+    assert f"(a random step: {found.witness.random_step:.2g})" in text
     for way in found.ways_out:
         assert way.assumption in text
+
+
+def test_a_condition_that_was_not_shown_leaves_nothing_empty(found):
+    lines = str(found).splitlines()
+    for name in ("independence", "sparsity"):
+        (line,) = [line for line in lines if line.lstrip().startswith(name)]
+        assert "would leave 0 if it held" in line and "; leaves" not in line
 
 
 def test_the_limits_are_printed_with_the_answer(found):

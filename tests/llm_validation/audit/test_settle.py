@@ -45,9 +45,12 @@ def test_a_dense_vector_is_not_sparse_and_a_sparse_one_is_not_proved():
     size = _size(75, low=70, high=80)
     sparse = np.zeros(100)
     sparse[:9] = 1.0
-    assert _ways(size)["sparsity"].condition_holds is False
+    dense = _ways(size)["sparsity"]
+    assert dense.condition_holds is False
+    assert (dense.class_dimension_after, dense.after_interval) == (75, (75, 75))
     found = _ways(size, sparse)["sparsity"]
     assert found.condition_holds is None
+    assert found.after_interval == (0, 75)
     assert found.threshold == 18 and found.interval == (20.0, 30.0)
     assert "spark was not certified" in found.needs
 
@@ -70,6 +73,8 @@ def test_independence_is_never_said_to_hold():
     way = _ways(_size(75))["independence"]
     assert way.condition_holds is None
     assert way.threshold == 10 * 100 * 101 / 2
+    # As it is the class stays what it is, down to nothing if the condition held.
+    assert (way.class_dimension_after, way.after_interval, way.if_held) == (75, (0, 75), 0)
 
 
 def test_more_prompts_by_extrapolation():

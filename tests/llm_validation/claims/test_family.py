@@ -72,3 +72,22 @@ def test_a_run_of_many_claims_needs_smaller_p_values():
     assert all(verdict.verdict is Outcome.INCONCLUSIVE for verdict in verdicts)
     strong = [replace(row, p_confirm=0.001) for row in rows]
     assert all(verdict.verdict is Outcome.CONFIRMED for verdict in claim_verdicts(strong))
+
+
+def test_what_is_true_by_algebra_confirms_no_claim():
+    check = replace(HOLDS, identity=True)
+    assert claim_verdicts([check]) == []
+    (verdict,) = claim_verdicts([HOLDS, check, replace(FAILS, identity=True)])
+    assert (verdict.rows, verdict.checks, verdict.verdict) == (1, 1, Outcome.CONFIRMED)
+
+
+def test_a_row_that_was_not_measured_leaves_its_claim_open_and_counts_in_the_family():
+    lost = _row(None, None, None)
+    (verdict,) = claim_verdicts([HOLDS], [lost])
+    assert (verdict.missing, verdict.verdict) == (1, Outcome.INCONCLUSIVE)
+    (verdict,) = claim_verdicts([FAILS], [lost])
+    assert verdict.verdict is Outcome.REFUTED
+    other = _row(0.02, 0.9, Outcome.CONFIRMED, trait="other")
+    alone, beside = claim_verdicts([other])[0], claim_verdicts([other], [lost])[0]
+    assert (alone.verdict, beside.verdict) == (Outcome.CONFIRMED, Outcome.INCONCLUSIVE)
+    assert claim_verdicts([], [lost])[0].verdict is Outcome.INCONCLUSIVE

@@ -12,6 +12,7 @@ from llm_validation.claims.judgement import (
     at_least,
     at_most,
     on_every,
+    share,
     within_band,
 )
 
@@ -77,3 +78,30 @@ def test_one_exception_refutes_an_exact_statement(low, high, outcome, said):
 
 def test_a_value_that_is_no_number_is_no_confirmation():
     assert on_every(np.array([1.0, np.nan]), 0.0, 2.0, "x").outcome is Outcome.REFUTED
+
+
+@pytest.mark.parametrize(
+    ("successes", "low", "high", "outcome"),
+    [
+        (24, 0.8, 1.0, Outcome.CONFIRMED),  # 0.8^24 = 0.5 %
+        (6, 0.6, 1.0, Outcome.INCONCLUSIVE),
+        (4, 0.5, 1.0, Outcome.REFUTED),
+        (0, 0.0, 0.2, Outcome.CONFIRMED),  # 0.8^24 again
+        (24, 0.0, 0.5, Outcome.REFUTED),
+    ],
+)
+def test_a_share_is_judged_by_the_exact_binomial(successes, low, high, outcome):
+    n = 6 if successes == 6 else 24
+    found = share(successes, n, "found", low=low, high=high)
+    assert found.outcome is outcome
+    if (successes, low) == (24, 0.8):
+        assert found.p_confirm == pytest.approx(0.8**24)
+
+
+def test_few_clusters_and_clusters_without_variation_decide_nothing():
+    assert within_band(_interval(0.0, 0.01, n=5)).outcome is Outcome.INCONCLUSIVE
+    assert "fewer than 6 clusters" in within_band(_interval(0.0, 0.01, n=5)).reason
+    assert within_band(_interval(0.0, 0.01, n=6)).outcome is Outcome.CONFIRMED
+    for judged in (at_most(_interval(0.001, 0.0), EPSILON, "nats"), within_band(_interval(0, 0))):
+        assert judged.outcome is Outcome.INCONCLUSIVE
+        assert judged.p_confirm == judged.p_refute == 1

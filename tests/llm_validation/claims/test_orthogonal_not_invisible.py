@@ -54,7 +54,9 @@ def test_random_directions_are_seen_where_they_are_predicted_to_be():
 def test_nothing_is_claimed_where_a_random_direction_should_not_be_seen():
     setting = KnownSetting()
     setting.planted = 1e-3 * setting.planted
-    assert _judged(setting, "random ⊥ visible") == []
+    (row,) = _judged(setting, "random ⊥ visible")
+    assert row.verdict is Outcome.INCONCLUSIVE and row.alpha == 2.0
+    assert "at every strength" in row.reason
 
 
 def test_visibility_predicted_from_a_metric_too_large_is_refuted():
