@@ -104,8 +104,8 @@ def _score(audit: AuditRecord) -> Iterator[str]:
     word = "equivalent" if tested.equivalent else "not shown equivalent"
     yield (
         f"  {scored.trait} score: v {scored.effect.estimate:+.3g}, v' "
-        f"{scored.witness_effect.estimate:+.3g} nats/token; ratio [{tested.low:.2g}, "
-        f"{tested.high:.2g}], {word} within 20 % (p = {tested.p:.2g})"
+        f"{scored.witness_effect.estimate:+.3g} nats/token, ratio [{tested.low:.2g}, "
+        f"{tested.high:.2g}]: {word} to 20 %, p = {tested.p:.1g}"
     )
 
 
@@ -180,7 +180,8 @@ def _needed(audit: AuditRecord, power: Power) -> Iterator[str]:
     what = "to tell v from v' (0.05 each)"
     if audit.observable.counts_outputs:
         value, most, least = (_samples(count) for count in power.outputs)
-        yield f"Power: at least {value} outputs [{least}, {most}] of prompts drawn like these {what}"
+        drawn = "of prompts drawn like these"
+        yield f"Power: at least {value} outputs [{least}, {most}] {drawn} {what}"
     else:
         yield f"Power: no number of outputs {what} for this observable"
     if power.score is not None:

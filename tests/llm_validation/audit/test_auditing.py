@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from identifiability.errors import InvalidInput
 from identifiability.verdict import CertificateKind, Verdict
@@ -14,7 +15,8 @@ from llm_validation.audit.files import write_audit
 from llm_validation.audit.prompts import Halves
 from llm_validation.continuation import Continuation
 from llm_validation.extraction import encode
-from tests.llm_validation.architectures import WIDTH
+from llm_validation.models import load_model
+from tests.llm_validation.architectures import BLOCKS, WIDTH
 from tests.llm_validation.audit.small_model import prompts, saved
 
 PROMPTS, COUNT = prompts(10), 8
@@ -94,19 +96,48 @@ def ordinary(llama):
 
 def test_an_ordinary_vector(ordinary):
     vector, found = ordinary
-    assert found.verdict is Verdict.EPSILON_NON_IDENTIFIABLE
     witness = found.witness
     assert witness.same_norm
     assert np.linalg.norm(witness.vector) == pytest.approx(np.linalg.norm(vector))
     assert witness.measured.high <= found.epsilon
-    assert witness.predicted_high <= found.epsilon / 2
-    assert witness.telling(found.epsilon)
     assert witness.as_predicted
     assert [row.claim for row in found.rows] == ["witness_within_epsilon", "witness_second_order"]
     assert {row.verdict.value for row in found.rows} == {"confirmed"}
     low, _ = found.flips_at
     assert 0 < low < found.epsilon
     assert len(found.texts) == 3
+
+
+def test_a_step_that_any_direction_passes_decides_nothing(ordinary):
+    """This model sees all directions nearly alike: what stays within epsilon is a short step."""
+    _, found = ordinary
+    step = found.witness.vector - found.vector.vector
+    random = np.random.default_rng(1).standard_normal((4000, WIDTH))
+    random *= np.linalg.norm(step) / np.linalg.norm(random, axis=1, keepdims=True)
+    nats = 0.5 * np.einsum("ki,ij,kj->k", random, found.steered.metric, random)
+    assert found.witness.random_step == pytest.approx(nats.mean(), rel=0.03)
+    assert found.witness.random_step < found.epsilon
+    assert found.verdict is Verdict.UNDETERMINED
+    assert "so would a random step" in str(found)
+
+
+def test_a_model_blind_to_half_of_its_state_has_a_telling_witness(tmp_path):
+    """After the last block, with a head that reads half of the coordinates at a twentieth."""
+    model = saved(tmp_path, "llama")
+    with torch.no_grad():
+        model.model.lm_head.weight[:, WIDTH // 2 :] *= 0.05
+    model.model.save_pretrained(tmp_path)
+    model = load_model(str(tmp_path), dtype="float64")
+    layer, vector = BLOCKS - 1, 0.4 * np.random.default_rng(0).standard_normal(WIDTH)
+    values = np.linalg.eigvalsh(_metric(model, layer, 0))
+    edge = np.sqrt(values[WIDTH // 2 - 1] * values[WIDTH // 2])
+    epsilon = 0.5 * (vector @ vector) * edge
+    found = _audit(model, vector, layer, epsilon=epsilon, prompts=prompts(16), count=16)
+    assert found.class_size.dimension == WIDTH // 2
+    assert found.witness.predicted_high <= epsilon / 2
+    assert found.witness.telling(epsilon)
+    assert found.verdict is Verdict.EPSILON_NON_IDENTIFIABLE
+    assert found.reason.startswith("a witness at cosine")
 
 
 def test_the_witness_is_measured_where_it_was_not_chosen(llama, ordinary):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from llm_validation.audit import audit
+from llm_validation.audit.observable import Observable
+from llm_validation.audit.record import Power
 from llm_validation.audit.screen import COLUMNS
 from tests.llm_validation.architectures import WIDTH
 from tests.llm_validation.audit.small_model import prompts, saved
@@ -60,3 +64,13 @@ def test_power_is_the_bound_of_bretagnolle_and_huber(found):
     """n KL >= log(1/(4 eta)) with eta = 0.05, the least number of samples that meets it."""
     count, divergence = found.power.outputs[0], found.witness.measured.estimate
     assert count * divergence >= np.log(5) > (count - 1) * divergence
+
+
+@pytest.mark.parametrize("kind", ["completion", "score"])
+def test_no_number_of_outputs_where_the_divergence_is_not_that_of_one_output(found, kind):
+    observable = Observable(kind, trait="planted" if kind == "score" else None)
+    power = Power.of(found.witness, None, observable)
+    assert power.outputs == (None, None, None)
+    text = str(replace(found, observable=observable, power=power))
+    assert "Power: no number of outputs" in text
+    assert "samples" not in text
