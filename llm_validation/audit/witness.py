@@ -1,12 +1,14 @@
 """Another vector of the same norm that the audited one cannot be told from, and what it does.
 
-Chosen on one half of the prompts: the furthest member of the class for which the second order holds
-(log ratio of measured and predicted divergence within a factor of two) and the divergence on other
-prompts is predicted to stay within half of epsilon. Measured on the other half.
+Chosen on one half of the prompts, among members of the class for which the second order holds (log
+ratio of measured and predicted divergence within a factor of two) and the divergence on other
+prompts is predicted to stay within epsilon: far enough to tell something, where there is such a
+one. Measured on the other half.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,13 +107,12 @@ def find_witness(
         _predicted(left_out[:, i], count, seen, fraction, tried.floor)
         for i, fraction in enumerate(FRACTIONS)
     ]
-    best = next(
-        (
-            i
-            for i, fraction in enumerate(FRACTIONS)
-            if seen.at(fraction).holds and predictions[i][2] <= MARGIN * found.epsilon
-        ),
-        len(FRACTIONS) - 1,
+    random_steps = 0.5 * np.trace(found.metric) / base.size * np.sum(steps**2, axis=1)
+    best = _chosen(
+        [seen.at(fraction).holds for fraction in FRACTIONS],
+        [high for _, _, high in predictions],
+        list(random_steps > found.epsilon),
+        found.epsilon,
     )
     step = steps[best]
     multiples = np.array(MULTIPLES)[:, None] * step
@@ -131,10 +132,22 @@ def find_witness(
         measured=cluster_bootstrap(lambda kl: kl.mean(axis=1), [own], rng=rng, positive=True),
         in_range=seen.at(FRACTIONS[best]).holds,
         range=FirstOrderRange.of(MULTIPLES, there.measured, there.second_order, there.floor, rng),
-        random_step=float(0.5 * np.trace(found.metric) / base.size * (step @ step)),
+        random_step=float(random_steps[best]),
         divergences=own,
         second_order=there.second_order[:, MULTIPLES.index(1.0)],
     )
+
+
+def _chosen(
+    holds: Sequence[bool], highs: Sequence[float], telling: Sequence[bool], epsilon: float
+) -> int:
+    """The furthest telling step predicted well inside epsilon; else the nearest telling one
+    predicted inside; else the furthest well inside, though it tells nothing; else the nearest."""
+    places = range(len(FRACTIONS))
+    well = [i for i in places if holds[i] and highs[i] <= MARGIN * epsilon]
+    inside = [i for i in places if holds[i] and highs[i] <= epsilon and telling[i]]
+    telling_well = [i for i in well if telling[i]]
+    return [*telling_well[:1], *inside[-1:], *well[:1], len(FRACTIONS) - 1][0]
 
 
 def _predicted(

@@ -82,7 +82,7 @@ def curves(setting: Setting, arms: Sequence[Arm]) -> list[dict[str, Any]]:
 
 
 def _row(setting: Setting, arm: Arm) -> ClaimResult:
-    if arm.prediction.arm == ARM:
+    if arm.prediction.arm.startswith(ARM):
         return held_out_row(setting, arm)
     if arm.prediction.arm.startswith("transfer"):
         return transfer_row(setting, arm)

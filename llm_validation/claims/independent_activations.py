@@ -4,7 +4,8 @@ States at many tokens are projected on their leading principal components and ta
 half of the prompts' groups makes the predictions, the other is measured. Rows at each layer:
 
 * **most dependent pair**: R1's premise. Of the two sources that depend most in the first half, the
-  moduli are correlated in the second, unmixed as in the first. Independent ones are not.
+  moduli are as correlated in the second, unmixed as in the first, within 0.1;
+* **most dependent pair, independent**: they are not, as R1 needs it.
 * **columns, mean**: |cosine| between the halves' columns, matched, above that of Gaussian
   surrogates of equal covariance, which have nothing but second moments to be found by.
 * **columns, minimum**: the paper's sentence, for every column. Judged where independent sources of
@@ -28,7 +29,12 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.recovery import ICARecovery
 from llm_validation.claims.activations.column_alignment import alignment_arms, alignment_row
-from llm_validation.claims.activations.dependent_pair import ARM, dependence_arm, dependence_row
+from llm_validation.claims.activations.dependent_pair import (
+    ARM,
+    INDEPENDENT,
+    dependence_arms,
+    dependence_row,
+)
 from llm_validation.claims.activations.half_agreement import (
     Environment,
     WhiteProjection,
@@ -73,6 +79,9 @@ TOKENS_EACH = 10
 asks."""
 
 
+_PAIR = (ARM, INDEPENDENT)
+
+
 def sources(setting: Setting) -> list[TokenSource]:
     """The pairs of every trait, and the neutral prompts."""
     pairs = [pair_source(setting, name, trait.pairs) for name, trait in setting.traits.items()]
@@ -98,7 +107,7 @@ def predict(setting: Setting) -> list[Arm]:
         unmixing = np.linalg.inv(mixing)
         second = partial(_second_half, setting, everything, layer, projection)
         found = white @ unmixing.T
-        arms.append(dependence_arm(NAME, layer, cells, found, unmixing, second))
+        arms += dependence_arms(NAME, layer, cells, found, unmixing, second)
         arms += _columns_arms(setting, layer, cells, (white, labels), mixing, second)
         for source, trait in zip(everything, setting.traits, strict=False):
             arms += alignment_arms(setting, NAME, layer, trait, source, projection, mixing)
@@ -110,13 +119,13 @@ def judge(setting: Setting, arms: Sequence[Arm]) -> list[ClaimResult]:
     rows = []
     for _, some in groupby(arms, key=lambda arm: arm.prediction.layer):
         at_layer = list(some)
-        rows += [dependence_row(setting, a) for a in at_layer if a.prediction.arm == ARM]
+        rows += [dependence_row(setting, a) for a in at_layer if a.prediction.arm in _PAIR]
         halves = [a for a in at_layer if a.prediction.arm in (MEAN, MINIMUM)]
         rows += half_rows(setting, halves) if halves else []
         rows += [
             alignment_row(setting, a)
             for a in at_layer
-            if a.prediction.arm not in (ARM, MEAN, MINIMUM)
+            if a.prediction.arm not in (*_PAIR, MEAN, MINIMUM)
         ]
     return rows
 

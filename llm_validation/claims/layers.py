@@ -34,7 +34,7 @@ TITLE = "later layers help through new reads only"
 SCALES = frozenset({Scale.THIN, Scale.FULL})
 
 LAYERS_READ = 6
-PREDICTING = {Scale.THIN: 4, Scale.FULL: 8}
+PREDICTING = {Scale.THIN: 6, Scale.FULL: 8}
 MEASURING = {Scale.THIN: 6, Scale.FULL: 20}
 
 ALPHA = 0.05

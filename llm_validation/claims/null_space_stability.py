@@ -4,11 +4,14 @@ With G_a, G_b the mean metrics of two disjoint halves, E = G_b - G_a and g the g
 r-th eigenvalue, the sine of the largest angle between their spaces of the last d - r eigenvectors
 is at most ||E||/(g - ||E||) where g > ||E||. The bound is predicted on splits of the choosing and
 predicting prompts, the angle measured on splits of the measuring ones. Where the gap does not
-exceed the error nothing is known and the row says ``undetermined``: that is the verdict on a null
-space which is reported without a gap.
+exceed the error nothing is known and the row says ``undetermined``; a bound above a half says so
+little that its row is reported and not judged.
 
 * **epsilon-null space**: r where the quadratic divergence at the trait's radius passes epsilon;
-* **at the widest gap**: r after which the spectrum of the choosing prompts falls most;
+* **widest gap near epsilon**: r after which the spectrum of the choosing prompts falls by the
+  largest factor, of those where the divergence passes epsilon within a factor of two;
+* **..., own bound**: the sine of each measured split against R5's bound for that split. A theorem,
+  and so a check of the code;
 * **share in common** and **seen by the other half**, reported beside the first, without a verdict:
   the mean squared cosine of the two spaces (chance is (d - r)/d), and the quadratic divergence, on
   the other half, of a random direction of the space at that radius. A space may turn much and stay
@@ -18,15 +21,15 @@ space which is reported without a gap.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from identifiability.cells import Cell
-from identifiability.statistics import Interval
-from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
+from identifiability.spectrum import Spectrum
+from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Prediction, result
 from llm_validation.claims.judgement import EPSILON, on_every
-from llm_validation.claims.null_space.exact_cells import ANY
+from llm_validation.claims.ranges import spread
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 
@@ -38,6 +41,15 @@ SCALES = frozenset({Scale.THIN, Scale.FULL})
 
 SPLITS = {Scale.QUICK: 3, Scale.THIN: 4, Scale.FULL: 8}
 """Random splits, of which the worst counts: they share prompts and are no independent sample."""
+
+INFORMATIVE = 0.5
+"""Largest bound on the sine that is judged: beyond 30 degrees a space need not be the same in any
+sense that a reader would mean, and hardly a measurement could contradict the bound."""
+
+NEIGHBOURHOOD = 2.0
+"""Factor on epsilon within which the gap is sought: the band of a predicted divergence."""
+
+SINE, OWN = "sine", "own bound"
 
 
 @dataclass(frozen=True)
@@ -88,14 +100,14 @@ class Cut:
     """Where the space is parted, and what of it an arm is about."""
 
     rank: int
-    what: str  # "sine", "in_common" or "seen"
+    what: str  # "sine", "own bound", "in_common" or "seen"
     radius: float = 0.0
 
     def of(self, halves: Halves) -> float:
         """The quantity on one split."""
         if self.what == "seen":
             return halves.seen(self.rank, self.radius)
-        return halves.sine(self.rank) if self.what == "sine" else halves.in_common(self.rank)
+        return halves.in_common(self.rank) if self.what == "in_common" else halves.sine(self.rank)
 
 
 def preparation(setting: Setting) -> list[Cell]:
@@ -115,9 +127,6 @@ def predict(setting: Setting) -> list[Arm]:
         half = min(len(pool), len(cells)) // 2
         splits = _splits(setting, layer, "predicted", pool, half)
         spectrum = setting.spectrum(layer)
-        widest = 1 + int(np.argmax(-np.diff(spectrum.eigenvalues)))
-        stated = _sine_prediction(layer, ANY, "at the widest gap", widest, splits)
-        arms.append(Arm(stated, cells, Cut(widest, "sine")))
         for trait in setting.traits:
             radius = float(np.linalg.norm(setting.vector(trait, layer)))
             rank = spectrum.epsilon_rank(EPSILON, radius)
@@ -126,8 +135,16 @@ def predict(setting: Setting) -> list[Arm]:
                 why = "all directions are epsilon-null" if rank == 0 else "no direction is"
                 arms.append(Arm(stated, (), None, why))
                 continue
-            stated = _sine_prediction(layer, trait, "epsilon-null space", rank, splits)
-            arms.append(Arm(stated, cells, Cut(rank, "sine")))
+            places = {
+                "epsilon-null space": rank,
+                "widest gap near epsilon": _widest(spectrum, radius, setting.metric_error(layer)),
+            }
+            for arm, place in places.items():
+                bound = max(halves.bound(place) for halves in splits)
+                stated = _prediction(layer, trait, arm, bound, 0.0, "sine")
+                arms.append(Arm(stated, cells, Cut(place, SINE)))
+                stated = _prediction(layer, trait, f"{arm}, {OWN}", 0.0, 0.0, "sine less its bound")
+                arms.append(Arm(replace(stated, identity=True), cells, Cut(place, OWN)))
             for what, arm, unit in (
                 ("in_common", "share in common", "squared cosine"),
                 ("seen", "seen by the other half", "nats"),
@@ -149,11 +166,13 @@ def judge(setting: Setting, arms: Sequence[Arm]) -> list[ClaimResult]:
             metrics = np.array([setting.of(cell)["metric"] for cell in arm.cells])
             splits[layer] = _splits(setting, layer, "measured", metrics, len(metrics) // 2)
         values = np.array([cut.of(halves) for halves in splits[layer]])
-        estimate = float(values.max() if cut.what == "sine" else values.mean())
-        value = Interval(estimate, float(values.min()), float(values.max()), 1.0, 0)
         judgement = Judgement(None, "no theorem says what it is")
-        if cut.what == "sine":
+        if cut.what == SINE:
             judgement = _judgement(arm, cut.rank, values, splits[layer])
+        elif cut.what == OWN:
+            values = values - [halves.bound(cut.rank) for halves in splits[layer]]
+            judgement = on_every(values, -np.inf, 0.0, "sine less its bound")
+        value = spread(values, values.max() if cut.what in (SINE, OWN) else values.mean())
         rows.append(
             result(
                 setting,
@@ -173,7 +192,10 @@ def _judgement(arm: Arm, rank: int, sines: np.ndarray, splits: Sequence[Halves])
         gap = max(halves.gap(rank) for halves in splits)
         error = min(halves.error for halves in splits)
         found = f"gap {gap:.2g} after dimension {rank}, halves differ by {error:.2g}"
-        return Judgement(Outcome.INCONCLUSIVE, f"undetermined, no gap was predicted: {found}")
+        return Judgement(None, f"undetermined, no gap was predicted: {found}")
+    if bound > INFORMATIVE:
+        reason = f"sine {sines.max():.3g}; a bound of {bound:.3g} > {INFORMATIVE:g} says too little"
+        return Judgement(None, reason)
     return on_every(sines, -np.inf, bound, "sine of the largest angle")
 
 
@@ -187,11 +209,15 @@ def _splits(setting: Setting, layer: int, use: str, metrics: np.ndarray, half: i
     return found
 
 
-def _sine_prediction(
-    layer: int, trait: str, arm: str, rank: int, splits: Sequence[Halves]
-) -> Prediction:
-    bounds = [halves.bound(rank) for halves in splits]
-    return _prediction(layer, trait, arm, max(bounds), 0.0, "sine")
+def _widest(spectrum: Spectrum, radius: float, error: float) -> int:
+    """r of the largest lambda_r / lambda_(r + 1) near epsilon; below ``error`` all count alike."""
+    values = np.maximum(spectrum.eigenvalues, max(error, np.finfo(float).tiny))
+    first, last = (
+        spectrum.epsilon_rank(EPSILON * factor, radius)
+        for factor in (NEIGHBOURHOOD, 1 / NEIGHBOURHOOD)
+    )
+    ranks = np.arange(max(first, 1), min(last, len(values) - 1) + 1)
+    return int(ranks[np.argmax(values[ranks - 1] / values[ranks])])
 
 
 def _prediction(

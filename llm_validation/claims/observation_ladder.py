@@ -14,8 +14,7 @@ other prompts:
 * **greedy token**: half of the first-order radius in any direction leaves the token as it is. Its
   class has a ball in it, and so the dimension d, whatever the number of prompts.
 
-The grade of a classifier is a function of sampled text and stands below the samples' rung; it is
-not measured.
+A classifier's grade, a function of sampled text below the samples' rung, is not measured.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ DIMENSION_MARGIN = 0.1
 """Of the width: one decile of the spectrum."""
 
 UNCHANGED = 0.95
-"""Of the changes; all of them are predicted, and half of the radius leaves room for curvature."""
+"""Of the changes; all are predicted, and half of the radius leaves room for curvature."""
 
 COSINE, DIMENSION, RECOVERY, BALL = "cosine", "dimensions", "cosine to 0.95", "share unchanged"
 
@@ -205,9 +204,8 @@ def _measured(setting: Setting, arm: Arm) -> np.ndarray:
     if arm.prediction.unit == BALL:
         return np.array([one["unchanged"] for one in found])
     if arm.prediction.unit == DIMENSION:
-        return np.array(
-            [float(indistinguishable(one["eigenvalues"], arm.data.radius)) for one in found]
-        )
+        radius = arm.data.radius
+        return np.array([float(indistinguishable(x["eigenvalues"], radius)) for x in found])
     return np.array([one["cosine"] for one in found])
 
 
@@ -215,13 +213,15 @@ def _judged(setting: Setting, arm: Arm) -> ClaimResult:
     measured, unit = _measured(setting, arm), arm.prediction.unit
     rng = setting.rng(NAME, "measured")
     value = cluster_bootstrap(lambda x: x.mean(axis=1), [measured], rng=rng)
+    band = COSINE_MARGIN if unit == COSINE else DIMENSION_MARGIN * setting.width
     if unit == BALL:  # a ball in the class of each prompt, or in none of it: no mean is meant
         judgement = on_every(measured, UNCHANGED, np.inf, BALL)
     elif unit == RECOVERY:
         rule = at_least if arm.data.predicted.mean() >= RECOVERED else at_most
         judgement = rule(value, RECOVERED, "cosine")
+    elif unit == DIMENSION and np.ptp(measured) == np.ptp(arm.data.predicted) == 0:  # exact
+        judgement = on_every(measured - arm.data.predicted[0], -band, band, "measured - predicted")
     else:
-        band = COSINE_MARGIN if unit == COSINE else DIMENSION_MARGIN * setting.width
         apart = cluster_bootstrap(
             lambda m, p: m.mean(axis=1) - p.mean(axis=1), [measured, arm.data.predicted], rng=rng
         )

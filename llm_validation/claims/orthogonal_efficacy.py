@@ -4,10 +4,12 @@ The paper's Figure 1. For a score with gradient w at angle θ to v a norm-matche
 direction changes the score, relative to v's effect, by a zero-mean amount of RMS
 |tan θ|/√(d − 1). So two claims are told apart that the paper's raw ratio confounds:
 
-* **v + random ⊥** is as good as v, within 20 % of v's effect;
-* **random ⊥ alone** does next to nothing: its mean effect is within 20 % of v's of *none*, and its
-  RMS over directions is what θ says, within a factor of two. The paper reads it as near 1.
+* **v + random ⊥** is as good as v: what the direction changes of v's effect is at most 20 % of it,
+  RMS over directions;
+* **random ⊥ alone** does next to nothing: the RMS of its effect is at most 20 % of v's, and it is
+  what θ says, within a factor of two. The paper reads it as near 1.
 
+Signed means over directions are reported: they are 0 and 1 by symmetry, whatever the model does.
 The same for epsilon-null directions, added and alone. For the most observable directions the
 first-order effect of each is predicted. First-order numbers are judged at strengths up to 0.5;
 statements of equivalence at the strength chosen on development completions, whatever it is. The
@@ -38,6 +40,8 @@ from llm_validation.claims.completions.behaviour import (
 )
 from llm_validation.claims.completions.gate import choose, gradients, traits, unusable
 from llm_validation.claims.completions.gate import preparation as gate_preparation
+from llm_validation.claims.completions.relative_size import SMALL, SYMMETRIC, small
+from llm_validation.claims.completions.relative_size import UNIT as RMS
 from llm_validation.claims.completions.score_slopes import ScoreSlopes
 from llm_validation.claims.displacement import controls as steering
 from llm_validation.claims.judgement import (
@@ -76,8 +80,10 @@ _FIRST_ORDER = {
 
 @dataclass(frozen=True, eq=False)
 class Efficacy:
-    """``Arm.data``: which displacements are the arm's, and how far the first order predicts."""
+    """``Arm.data``: what kind of arm, which displacements are its own, and how far the first order
+    predicts."""
 
+    kind: str
     columns: slice
     slopes: ScoreSlopes
     behaviour: Behaviour
@@ -106,7 +112,7 @@ def curves(setting: Setting, arms: Sequence[Arm]) -> list[dict[str, Any]]:
     """Every draw of every arm: mean effect, efficacy (None where gated out), the paper's ratio."""
     found, points = _found(setting, arms), []
     for arm in arms:
-        if arm.prediction.arm == TYPICAL:
+        if arm.data.kind == TYPICAL or arm.data.kind.endswith(SMALL):
             continue
         here = found[arm.data.behaviour]
         means, scores = here.effects.mean(axis=0), here.scores
@@ -148,10 +154,18 @@ def _arms(setting: Setting, trait: str) -> list[Arm]:
     arms = []
     for arm, start, stop in zip(steered, ends, ends[1:], strict=False):
         value, interval = _prediction(setting, arm, slopes)
-        stated = behaviour_prediction(NAME, layer, trait, arm.name, alpha, value, interval)
-        data = Efficacy(slice(int(start), int(stop)), slopes, measured)
+        name = steering.as_drawn(arm.name, arm.draws)
+        stated = behaviour_prediction(NAME, layer, trait, name, alpha, value, interval)
+        data = Efficacy(arm.name, slice(int(start), int(stop)), slopes, measured)
         missing = None if arm.draws else "the setting leaves no such vector"
         arms.append(Arm(stated, measured.cells, data, missing))
+        if arm.name in _SAME | _NONE:
+            least = None if missing else 0.0
+            limit = replace(
+                stated, arm=name + SMALL, unit=RMS, prediction=least, prediction_interval=None
+            )
+            size = replace(data, kind=arm.name + SMALL)
+            arms.append(Arm(limit, measured.cells, size, missing))
         if arm.name == steering.alone(steering.RANDOM):
             typical = slopes.typical_interval(setting.rng(NAME, "typical"))
             of_rms = replace(
@@ -161,7 +175,7 @@ def _arms(setting: Setting, trait: str) -> list[Arm]:
                 prediction_interval=(typical.low, typical.high),
                 margin=LOG_BAND,
             )
-            arms.append(Arm(of_rms, measured.cells, data))
+            arms.append(Arm(of_rms, measured.cells, replace(data, kind=TYPICAL)))
     return arms
 
 
@@ -183,15 +197,20 @@ def _prediction(
 
 
 def _row(setting: Setting, arm: Arm, found: Scored) -> ClaimResult:
-    name, columns = arm.prediction.arm, arm.data.columns
-    judged = name in _SAME | _NONE or (
-        name in _FIRST_ORDER and arm.prediction.alpha <= FIRST_ORDER_STRENGTH
+    kind, columns = arm.data.kind, arm.data.columns
+    judged = kind.endswith(SMALL) or (
+        kind in _FIRST_ORDER and arm.prediction.alpha <= FIRST_ORDER_STRENGTH
     )
     effects, reference = found.effects[:, columns], found.effects[:, 1]
     rng, value, power = setting.rng(NAME, "measured"), None, None
     if not found.gate.passed:
         verdict = closed(found.gate.reason, judged=judged)
-    elif name == TYPICAL:
+    elif kind.endswith(SMALL):
+        added = kind.removesuffix(SMALL) in _SAME
+        value, verdict = small(effects - reference[:, None] if added else effects, reference, rng)
+    elif kind in _SAME | _NONE:
+        value, verdict = efficacy(effects, reference, rng), SYMMETRIC
+    elif kind == TYPICAL:
         value, verdict = _typical(effects, reference, arm.data.slopes, rng)
     else:
         value = efficacy(effects, reference, rng)

@@ -2,18 +2,21 @@ r"""A planted vector comes back from all logits by least squares, as exactly as 
 
 Half odd differences of all logits of N prompts are αJv + O(α³) + rounding. Least squares on the
 linearisation gives v with an error of O(α²/σ) from curvature and O(1/(ασ)) from rounding along a
-singular direction of J, and nothing of what J does not see. Three predictions:
+singular direction of J, and nothing of what J does not see. Four predictions:
 
 * **rounding, band b**: at a strength so small that curvature is nothing, the squared error in each
   fifth of the spectrum is what the rounding measured on other prompts becomes under the
   pseudo-inverse of their Jacobian, within a factor of two;
 * **rounding, N prompts**: the same over the whole space, for each N;
+* **whole v, N prompts**: at the same strength the cosine to the planted vector, all of it, is at
+  least 0.95 where that rounding and what other prompts' Jacobians leave unseen of v allow it, and
+  within 0.1 of what they allow where that is less;
 * **curvature**: at strengths where rounding is nothing, the error grows as α²: the slope of its
   logarithm is 2, within a half. The slope of one-sided differences would be 1.
 
 The cosine to v at the strengths of theory.md's table is reported and not judged: the size of the
-curvature has no prediction from other prompts. The singular directions below a thousandth of the
-first are left out everywhere, in the planted vector as well: they are what stays unknown.
+curvature has no prediction from other prompts. Singular directions below a thousandth of the first
+are left out everywhere; of the planted vector as well, but for the cosines.
 """
 
 from __future__ import annotations
@@ -26,9 +29,14 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.statistics import Interval, cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Prediction, result
-from llm_validation.claims.judgement import LOG_BAND, within, within_band
+from llm_validation.claims.judgement import LOG_BAND, at_least, within, within_band
 from llm_validation.claims.null_space.prompt_blocks import blocks, prompts_in_words
 from llm_validation.claims.planted.linear_block import LinearBlock
+from llm_validation.claims.planted.planted_vectors import names, planted_vectors
+from llm_validation.claims.planted.rounding_prediction import (
+    expected_cosines,
+    rounding_errors,
+)
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 
@@ -59,6 +67,15 @@ SLOPE, SLOPE_MARGIN = 2.0, 0.5
 """Half a power tells 2 from the 1 of one-sided differences and the 3 of one order more; the next
 order in the odd difference is a few per cent of this one."""
 
+RECOVERED = 0.95
+"""Cosine from which on a vector counts as recovered, as on the observation ladder: nine tenths of
+its energy."""
+
+COSINE_MARGIN = 0.1
+"""As there, of a cosine predicted to be less: recovered and mostly lost are farther apart."""
+
+WHOLE = "cosine to all of v"
+
 _STRENGTHS = (ROUNDING_STRENGTH, 0.05, *CURVATURE_STRENGTHS)
 
 
@@ -70,7 +87,7 @@ class Planted:
     count: int
     strengths: tuple[float, ...]
     basis: np.ndarray | None = None  # (d, k); all directions if None
-    predicted: np.ndarray | None = None  # (blocks,) squared errors relative to the vector
+    predicted: np.ndarray | None = None  # (blocks,) squared errors / |v|², or cosines
 
 
 def preparation(setting: Setting) -> list[Cell]:
@@ -97,10 +114,11 @@ def _arms(setting: Setting, layer: int) -> list[Arm]:
     known = {count: _blocks(setting, cells, count) for count in PROMPTS[setting.scale]}
     gram = sum(one["jacobian"].T @ one["jacobian"] for one in map(setting.of, cells))
     bands = np.array_split(np.linalg.eigh(gram)[1][:, ::-1], BANDS, axis=1)
-    planted = _vectors(setting, layer)
-    measuring = tuple(_measuring(setting, layer, planted))
+    planted = planted_vectors(setting, NAME, layer)
+    prompts = setting.prompts.measuring[: MEASURING[setting.scale]]
+    measuring = tuple(_cell(setting, ids, layer, planted) for ids in prompts)
     arms = []
-    for index, (trait, kind) in enumerate(_names(setting)):
+    for index, (trait, kind) in enumerate(names(setting)):
         vector = planted[index]
         drafts = [
             (f"{kind}, {prompts_in_words(count)}", "cosine", Planted(index, count, (alpha,)))
@@ -115,8 +133,12 @@ def _arms(setting: Setting, layer: int) -> list[Arm]:
                 (f"rounding, band {band}", BAND_PROMPTS, basis)
                 for band, basis in enumerate(bands, start=1)
             ]
+            for count, there in known.items():
+                cosines = expected_cosines(there, vector, ROUNDING_STRENGTH)
+                data = Planted(index, count, (ROUNDING_STRENGTH,), predicted=cosines)
+                drafts.append((f"whole v, {prompts_in_words(count)}", WHOLE, data))
             for name, count, basis in wholes + parts:
-                squares = _rounding_errors(known[count], vector, basis)
+                squares = rounding_errors(known[count], vector, ROUNDING_STRENGTH, basis)
                 data = Planted(index, count, (ROUNDING_STRENGTH,), basis, squares)
                 drafts.append((name, "squared error / |v|²", data))
         for name, unit, data in drafts:
@@ -125,11 +147,14 @@ def _arms(setting: Setting, layer: int) -> list[Arm]:
 
 
 def _prediction(layer: int, trait: str, arm: str, unit: str, data: Planted) -> Prediction:
-    value, margin = None, 0.0
+    value, ends, margin = None, None, 0.0
     if unit == "slope":
         value, margin = SLOPE, SLOPE_MARGIN
     elif data.predicted is not None:
         value, margin = float(data.predicted.mean()), LOG_BAND
+        if unit == WHOLE:
+            ends = (float(data.predicted.min()), float(data.predicted.max()))
+            margin = RECOVERED if value >= RECOVERED else COSINE_MARGIN
     return Prediction(
         claim=NAME,
         theorem=THEOREM,
@@ -138,37 +163,17 @@ def _prediction(layer: int, trait: str, arm: str, unit: str, data: Planted) -> P
         arm=arm,
         alpha=max(data.strengths),
         prediction=value,
-        prediction_interval=None,
+        prediction_interval=ends,
         margin=margin,
         unit=unit,
         observable="all logits",
     )
 
 
-def _names(setting: Setting) -> list[tuple[str, str]]:
-    """Trait and kind of each planted vector of a layer, in order."""
-    return [(trait, kind) for trait in setting.traits for kind in ("v", "random")]
-
-
-def _vectors(setting: Setting, layer: int) -> np.ndarray:
-    """(k, d): of each trait its vector, and a random one as long."""
-    rows = []
-    for trait in setting.traits:
-        vector = setting.vector(trait, layer)
-        draw = setting.rng(NAME, layer, trait).standard_normal(vector.size)
-        rows += [vector, draw * np.linalg.norm(vector) / np.linalg.norm(draw)]
-    return np.array(rows)
-
-
 def _predicting(setting: Setting, layer: int) -> list[Cell]:
     nothing = np.zeros((0, setting.width))
     prompts = setting.prompts.predicting[: PREDICTING[setting.scale]]
     return [_cell(setting, ids, layer, nothing) for ids in prompts]
-
-
-def _measuring(setting: Setting, layer: int, vectors: np.ndarray) -> list[Cell]:
-    prompts = setting.prompts.measuring[: MEASURING[setting.scale]]
-    return [_cell(setting, ids, layer, vectors) for ids in prompts]
 
 
 def _cell(setting: Setting, ids: list[int], layer: int, vectors: np.ndarray) -> Cell:
@@ -189,33 +194,23 @@ def _blocks(setting: Setting, cells: Sequence[Cell], count: int) -> list[LinearB
     return [LinearBlock.of([found[i] for i in rows]) for rows in blocks(len(found), count)]
 
 
-def _rounding_errors(
-    found: Sequence[LinearBlock], vector: np.ndarray, basis: np.ndarray | None
-) -> np.ndarray:
-    """(blocks,) squared errors that rounding makes, relative to |v|², averaged over its samples."""
-    errors = [block.rounding(ROUNDING_STRENGTH) for block in found]
-    errors = errors if basis is None else [error @ basis for error in errors]
-    return np.array([np.mean(np.sum(e**2, axis=1)) for e in errors]) / (vector @ vector)
-
-
 def _judged(setting: Setting, arm: Arm, found: Sequence[LinearBlock]) -> ClaimResult:
     data, prediction = arm.data, arm.prediction
-    vector = _vectors(setting, prediction.layer)[data.vector]
+    vector = planted_vectors(setting, NAME, prediction.layer)[data.vector]
     estimates = np.array(
         [
-            [
-                block.recovered(data.vector, _STRENGTHS.index(alpha)) / alpha
-                for alpha in data.strengths
-            ]
+            [block.recovered(data.vector, _STRENGTHS.index(a)) / a for a in data.strengths]
             for block in found
         ]
     )  # (blocks, strengths, d)
     rng = setting.rng(NAME, "measured")
-    if prediction.unit == "cosine":
+    if prediction.unit in ("cosine", WHOLE):
         sizes = np.linalg.norm(estimates[:, 0], axis=1) * np.linalg.norm(vector)
         cosines = estimates[:, 0] @ vector / sizes
         value = cluster_bootstrap(lambda x: x.mean(axis=1), [cosines], rng=rng)
         judgement = Judgement(None, "the size of the curvature is not predicted")
+        if prediction.unit == WHOLE:
+            judgement = _whole(value, prediction.prediction or 0.0)
     else:
         seen = np.array([vector @ block.directions.T @ block.directions for block in found])
         errors = estimates - seen[:, None]
@@ -230,6 +225,12 @@ def _judged(setting: Setting, arm: Arm, found: Sequence[LinearBlock]) -> ClaimRe
         seeds=len(found),
         n_prompts=data.count * len(found),
     )
+
+
+def _whole(value: Interval, predicted: float) -> Judgement:
+    if predicted >= RECOVERED:
+        return at_least(value, RECOVERED, "cosine")
+    return within(value, predicted - COSINE_MARGIN, predicted + COSINE_MARGIN, "cosine")
 
 
 def _compared(

@@ -5,18 +5,22 @@ and seen through the logits of M tokens of one prompt. Greedy pursuit on the M e
 orthonormal rows first, finds them or not. Predictions:
 
 * **boundary**: for every k and M the share of codes recovered is what the same pursuit finds with
-  the Jacobian rows of other prompts and exact linear responses, within a quarter. At M <= k no
-  method can find a generic code;
+  the Jacobian rows of as many other prompts and exact linear responses, within a quarter. At M <= k
+  no method can find a generic code;
 * **condition**: where Tropp's exact recovery condition holds for nine codes in ten on other
   prompts, nine in ten at least are recovered;
 * **gauge**: the same codes of the standard basis, sought in the standard basis of a rotated
-  residual stream, an equal description of the same model (N6d), are not found.
+  residual stream, an equal description of the same model (N6d), are not found. True of any rows,
+  and so a check of the code.
+
+The codes are the sample. They are the same on every prompt, which makes no new ones of them: a code
+counts as recovered if it is from each prompt alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,9 +28,9 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.sparse_codes import exact_recovery_coefficient, matching_pursuit
 from identifiability.sparsity import unit_columns
-from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
-from llm_validation.claims.judgement import at_least, within
+from llm_validation.claims.judgement import share
+from llm_validation.claims.ranges import share_interval
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 
@@ -38,9 +42,13 @@ SCALES = frozenset({Scale.THIN, Scale.FULL})
 
 SPARSITIES = (1, 2, 4, 8, 16)
 OUTPUTS = {Scale.THIN: (8, 32, 128), Scale.FULL: (8, 16, 32, 64, 128, 256)}
-CODES = {Scale.THIN: 6, Scale.FULL: 10}
-PREDICTING = {Scale.THIN: 4, Scale.FULL: 8}
-MEASURING = {Scale.THIN: 6, Scale.FULL: 12}
+CODES = {Scale.THIN: 13, Scale.FULL: 36}
+"""The fewest of which all must be recovered to tell the share from 1 - 0.25, and from 0.9, at 2.5 %
+(0.75 ** 13, 0.9 ** 36)."""
+
+PROMPTS = {Scale.THIN: 6, Scale.FULL: 12}
+"""Predicting and measuring, as many of each: from all of more prompts fewer codes are recovered."""
+
 ATOMS = 1024
 """Tokens in the dictionary, fewer where the vocabulary is smaller."""
 
@@ -64,12 +72,11 @@ _ROW_CUT = 1e-4
 
 @dataclass(frozen=True)
 class Pursuit:
-    """``Arm.data``: what is sought where, and the shares found on the predicting prompts."""
+    """``Arm.data``: what is sought where."""
 
     dictionary: str
     sparsity: int
     outputs: int
-    predicted: np.ndarray  # (prompts,)
 
 
 def preparation(setting: Setting) -> list[Cell]:
@@ -90,15 +97,16 @@ def predict(setting: Setting) -> list[Arm]:
         nothing = np.zeros((0, setting.width))
         known = [setting.of(_cell(setting, x, layer, nothing)) for x in _predicting(setting)]
         exact = [{**one, "responses": directions @ one["gradients"].T} for one in known]
-        prompts = setting.prompts.measuring[: MEASURING[setting.scale]]
+        prompts = setting.prompts.measuring[: PROMPTS[setting.scale]]
         cells = tuple(_cell(setting, ids, layer, directions) for ids in prompts)
         for dictionary, sparsity, outputs in _grid(setting):
             point = (setting, dictionary, sparsity, outputs)
-            shares = np.array([_share(*point, one) for one in exact])
-            data = Pursuit(dictionary, sparsity, outputs, shares)
+            recovered = np.all([_recovered(*point, one) for one in exact], axis=0).mean()
+            data = Pursuit(dictionary, sparsity, outputs)
             name = f"{dictionary}, k = {sparsity}, M = {outputs}"
-            arms.append(Arm(_prediction(layer, name, float(shares.mean()), MARGIN), cells, data))
-            promised = np.mean([_condition(*point, one) for one in known])
+            stated = _prediction(layer, name, float(recovered), MARGIN)
+            arms.append(Arm(replace(stated, identity=dictionary == ROTATED), cells, data))
+            promised = np.all([_condition(*point, one) for one in known], axis=0).mean()
             if promised >= HOLDS:
                 prediction = _prediction(layer, f"{name}, condition", float(promised), HOLDS)
                 arms.append(Arm(prediction, cells, data))
@@ -150,10 +158,10 @@ def _equations(outputs: int, gradients: np.ndarray) -> tuple[np.ndarray, np.ndar
     return right[kept], left[:, kept].T / values[kept][:, None]
 
 
-def _share(
+def _recovered(
     setting: Setting, dictionary: str, sparsity: int, outputs: int, found: Mapping[str, Any]
-) -> float:
-    """Of the codes of k atoms, those recovered from M outputs of one prompt."""
+) -> np.ndarray:
+    """(codes,) whether each code of k atoms is recovered from M outputs of one prompt."""
     source = STANDARD if dictionary == ROTATED else dictionary
     planted = _planted(setting)
     keys = list(planted)
@@ -168,39 +176,36 @@ def _share(
         estimate = atoms @ (code / lengths)
         size = float(np.linalg.norm(estimate))
         cosines.append(float(estimate @ vector) / size if size > 0 else 0.0)
-    return float(np.mean(np.array(cosines) >= RECOVERED))
+    return np.array(cosines) >= RECOVERED
 
 
 def _condition(
     setting: Setting, dictionary: str, sparsity: int, outputs: int, found: Mapping[str, Any]
-) -> float:
-    """Share of supports on which pursuit finds every code, of those of the planted codes' size."""
+) -> np.ndarray:
+    """(codes,) whether pursuit finds every code on supports of the planted codes' size."""
     atoms = _dictionary(setting, dictionary)
     rows, _ = _equations(outputs, found["gradients"])
+    count = CODES[setting.scale]
     if dictionary == ROTATED or sparsity > len(rows):
-        return 0.0
+        return np.zeros(count, dtype=bool)
     columns, _ = unit_columns(rows @ atoms)
     rng = setting.rng(NAME, dictionary, sparsity, "supports")
-    count = CODES[setting.scale]
     sets = [rng.choice(atoms.shape[1], sparsity, replace=False) for _ in range(count)]
-    return float(np.mean(exact_recovery_coefficient(columns, np.array(sets)) < 1))
+    return exact_recovery_coefficient(columns, np.array(sets)) < 1
 
 
 def _judged(setting: Setting, arm: Arm) -> ClaimResult:
     data: Pursuit = arm.data
     point = (setting, data.dictionary, data.sparsity, data.outputs)
-    shares = np.array([_share(*point, setting.of(cell)) for cell in arm.cells])
-    rng = setting.rng(NAME, "measured")
-    value = cluster_bootstrap(lambda x: x.mean(axis=1), [shares], rng=rng)
+    found = np.array([_recovered(*point, setting.of(cell)) for cell in arm.cells])
+    successes, codes = int(found.all(axis=0).sum()), found.shape[1]
+    expected = arm.prediction.prediction or 0.0
+    low, high = max(0.0, expected - MARGIN), min(1.0, expected + MARGIN)
     if arm.prediction.arm.endswith("condition"):
-        judgement = at_least(value, HOLDS, "of the codes")
-    else:
-        apart = cluster_bootstrap(
-            lambda m, p: m.mean(axis=1) - p.mean(axis=1), [shares, data.predicted], rng=rng
-        )
-        judgement = within(apart, -MARGIN, MARGIN, "measured - predicted")
-    codes = CODES[setting.scale]
-    return result(setting, arm.prediction, value, judgement, seeds=codes, n_prompts=len(shares))
+        low, high = HOLDS, 1.0
+    judgement = share(successes, codes, "codes recovered", low=low, high=high)
+    value = share_interval(successes, codes)
+    return result(setting, arm.prediction, value, judgement, seeds=codes, n_prompts=len(found))
 
 
 def _prediction(layer: int, arm: str, value: float, margin: float) -> Prediction:
@@ -220,7 +225,7 @@ def _prediction(layer: int, arm: str, value: float, margin: float) -> Prediction
 
 
 def _predicting(setting: Setting) -> tuple[list[int], ...]:
-    return setting.prompts.predicting[: PREDICTING[setting.scale]]
+    return setting.prompts.predicting[: PROMPTS[setting.scale]]
 
 
 def _tokens(setting: Setting, name: str, count: int) -> list[int]:

@@ -3,15 +3,16 @@ r"""Dose and response of v, and of v with an orthogonal direction added (N4, N8,
 The paper's Figure 2, read there as scale-invariant equivalence. Here, for random and for
 epsilon-null directions:
 
-* **v + ⊥** at each strength α: its effect is within 20 % of v's *at that strength*. Both effects
-  grow from the same unsteered score, so that two raw curves look alike whatever the arms do;
+* **v + ⊥** at each strength α: what ⊥ changes of v's effect *at that strength* is at most 20 % of
+  it, RMS over directions; the signed mean, which is v's by symmetry, is reported. Both effects grow
+  from the same unsteered score, so that two raw curves look alike whatever the arms do;
 * **slope**: up to strength 0.5 the effect grows by w · v, respectively w · (v + ⊥), for a unit of
   strength, within a factor of two, w the score's gradient on development completions.
 
 Where v's own effect cannot be told from none at a strength, its row is inconclusive; where v makes
-even the completions that it favours more than twice as perplexing the text is broken, and the row
-is reported and not judged. Layer and gate are those of ``orthogonal_efficacy``. Epsilon-null is
-meant at the largest strength, so that the direction is null at all of them.
+even the development completions that it favours more than twice as perplexing the text is broken,
+and the row is reported and not judged. Layer and gate are those of ``orthogonal_efficacy``.
+Epsilon-null is meant at the largest strength, so that the direction is null at all of them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, result
 from llm_validation.claims.completions.behaviour import (
+    UNIT,
     Behaviour,
     Scored,
     behaviour,
@@ -34,11 +36,18 @@ from llm_validation.claims.completions.behaviour import (
     efficacy,
     raw_ratio,
     scored,
-    within_fifth,
 )
 from llm_validation.claims.completions.dose_response import SLOPE, Dose, slope_arm, slope_row
-from llm_validation.claims.completions.gate import BROKEN, choose, gradients, lost, traits, unusable
+from llm_validation.claims.completions.gate import (
+    broken_on_development,
+    choose,
+    gradients,
+    traits,
+    unusable,
+)
 from llm_validation.claims.completions.gate import preparation as gate_preparation
+from llm_validation.claims.completions.relative_size import SMALL, SYMMETRIC, small
+from llm_validation.claims.completions.relative_size import UNIT as RMS
 from llm_validation.claims.displacement import controls as steering
 from llm_validation.claims.judgement import (
     EPSILON,
@@ -60,7 +69,6 @@ STRENGTHS = {
 DRAWS = {Scale.THIN: steering.Draws(1, 1), Scale.FULL: steering.Draws(3, 3)}
 ROUNDS = {Scale.THIN: 0, Scale.FULL: 1}  # neutral prompts for each pair
 
-PERTURBED = (steering.added(steering.RANDOM), steering.added(steering.NULL))
 _GATE_COLUMNS = 3  # zero, v and -v at the strength that was chosen
 
 
@@ -149,15 +157,18 @@ def _arms(setting: Setting, trait: str) -> list[Arm]:
         columns = first[:, None] + start + np.arange(len(vectors))
         start += len(vectors)
         missing = None if len(vectors) else "the setting leaves no such vector"
+        drawn = steering.as_drawn(name, len(vectors))
         if name != steering.VECTOR:
             for place, alpha in enumerate(strengths):
-                value = 1.0 if len(vectors) else None
-                stated = behaviour_prediction(NAME, layer, trait, name, alpha, value, None)
                 dose = Dose(measured, (alpha,), columns[[place]], first[[place]])
-                arms.append(Arm(stated, measured.cells, dose, missing))
+                for arm, value, unit in ((drawn, 1.0, UNIT), (drawn + SMALL, 0.0, RMS)):
+                    stated = behaviour_prediction(
+                        NAME, layer, trait, arm, alpha, None if missing else value, None, unit=unit
+                    )
+                    arms.append(Arm(stated, measured.cells, dose, missing))
         slopes = weights @ vectors.mean(axis=0) if len(vectors) else np.zeros(0)
         dose = Dose(measured, strengths, columns, first, slopes)
-        arms.append(slope_arm(setting, NAME, layer, trait, name, dose, missing))
+        arms.append(slope_arm(setting, NAME, layer, trait, drawn, dose, missing))
     return arms
 
 
@@ -166,18 +177,19 @@ def _strength_row(setting: Setting, arm: Arm, found: Scored) -> ClaimResult:
     (column,) = arm.data.reference
     reference, rng = found.effects[:, column], setting.rng(NAME, "measured")
     own = cluster_bootstrap(lambda x: x.mean(axis=1), [reference], rng=rng)
-    value, power = None, None
+    value, judged = None, arm.prediction.arm.endswith(SMALL)
     if not found.gate.passed:
-        verdict = closed(found.gate.reason, judged=True)
+        verdict = closed(found.gate.reason, judged=judged)
     elif own.low <= 0:
         low, high = own.low, own.high
         reason = f"gate: v's own effect here in [{low:+.3g}, {high:+.3g}] nats per token"
-        verdict = closed(reason, judged=True)
+        verdict = closed(reason, judged=judged)
+    elif judged:
+        value, verdict = small(effects - reference[:, None], reference, rng)
     else:
-        value = efficacy(effects, reference, rng)
-        verdict, power = within_fifth(value, effects, reference, 1.0)
-    loss = lost(found.per_token[:, 0], found.per_token[:, column], 0)
-    if loss > BROKEN:
+        value, verdict = efficacy(effects, reference, rng), SYMMETRIC
+    stated = arm.prediction
+    if broken_on_development(setting, stated.trait, stated.layer, stated.alpha):
         verdict = reported(verdict)
     return result(
         setting,
@@ -186,6 +198,5 @@ def _strength_row(setting: Setting, arm: Arm, found: Scored) -> ClaimResult:
         verdict,
         seeds=effects.shape[1],
         n_prompts=found.n_prompts,
-        power=power,
         paper_statistic=raw_ratio(found.scores[:, arm.data.columns[0]], found.scores[:, column]),
     )

@@ -4,8 +4,8 @@ r"""Exact symmetries of a transformer, present where N6 says so and nowhere else
   pre-LN model with LayerNorm the KL is 0 at every amplitude; elsewhere it is not, and up to half of
   a vector's length it is what the Fisher metric says, within a factor of two. Beside the model of
   the run stand random decoders with the norms in each place, displaced after every block;
-* **softmax shift** (N6a): a constant added to all logits changes no probability, and the head
-  cannot write it: it gives no null direction of the state;
+* **softmax shift** (N6a): a constant added to all logits changes no probability, by algebra, and
+  the head cannot write it: it gives no null direction of the state;
 * **rotated basis** (N6d): an RMSNorm model in a rotated basis of its residual stream gives the same
   logits, its states being turned;
 * **radial direction** (N6c, N2b): see ``radial_null``.
@@ -208,9 +208,7 @@ def _shift_arms(setting: Setting) -> list[Arm]:
     cells = tuple(
         setting.cell("softmax_shift", "softmax shift", ids=ids, shift=SHIFT) for ids in prompts
     )
-    kl = _prediction(
-        layer, "softmax shift, invisible", 0.0, 0.0, EXACT, "nats", identity=True
-    )
+    kl = _prediction(layer, "softmax shift, invisible", 0.0, 0.0, EXACT, "nats", identity=True)
     reach = _prediction(
         layer, "softmax shift, out of the head's reach", 0.0, 1.0, OUT_OF_REACH, "squared cosine"
     )
@@ -242,9 +240,8 @@ def _rotation_arms(setting: Setting) -> list[Arm]:
 def _exact_row(setting: Setting, arm: Arm) -> ClaimResult:
     name, low, high = arm.data
     values = np.concatenate([np.atleast_1d(setting.of(cell)[name]) for cell in arm.cells])
-    value = spread(values, values.max())
     judgement = on_every(values, low, high, arm.prediction.unit)
-    return _row(setting, arm, value, judgement, len(values))
+    return _row(setting, arm, spread(values, values.max()), judgement, len(values))
 
 
 def _row(

@@ -1,9 +1,13 @@
-"""The row of claim 12 about R1's premise, on a pair of sources picked and unmixed on other data."""
+"""Rows of claim 12 about R1's premise, on a pair of sources picked and unmixed on other data.
+
+* **most dependent pair**: its moduli are as correlated as in the half that it was picked on;
+* **most dependent pair, independent**: they are not correlated, which is R1's premise.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import rankdata
@@ -12,15 +16,18 @@ from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.activations.half_agreement import Environment
 from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
-from llm_validation.claims.judgement import at_most
+from llm_validation.claims.judgement import at_most, within
 from llm_validation.claims.null_space.exact_cells import ANY
 from llm_validation.setting import Setting
 
 ARM = "most dependent pair"
+INDEPENDENT = f"{ARM}, independent"
 
 NEGLIGIBLE = 0.1
 """Rank correlation of moduli below which a pair counts as independent: a hundredth of the variance,
-Cohen's "small". A pair unmixed with an error of a tenth of a radian does not reach it."""
+Cohen's "small". A pair unmixed with an error of a tenth of a radian does not reach it. Two
+correlations that are nearer than that are the same for this purpose; that the pair is the most
+dependent one of many counts against the prediction."""
 
 
 @dataclass(frozen=True)
@@ -32,19 +39,19 @@ class DependentPair:
     second: Callable[[], Sequence[Environment]]
 
 
-def dependence_arm(
+def dependence_arms(
     claim: str,
     layer: int,
     cells: Sequence[Cell],
     sources: np.ndarray,
     unmixing: np.ndarray,
     second: Callable[[], Sequence[Environment]],
-) -> Arm:
-    """For the pair of sources (n, k) of the first half that depends most."""
+) -> list[Arm]:
+    """For the pair of sources (n, k) of the first half that depends most: as found, and as R1."""
     ranks = rankdata(np.abs(sources), axis=0)
     found = np.triu(np.corrcoef(ranks.T), 1)
     pair = np.unravel_index(int(np.argmax(np.abs(found))), found.shape)
-    prediction = Prediction(
+    stated = Prediction(
         claim=claim,
         theorem="R1",
         layer=layer,
@@ -58,7 +65,8 @@ def dependence_arm(
         observable="states at many tokens",
     )
     data = DependentPair(unmixing[list(pair)], float(np.sign(found[pair])), second)
-    return Arm(prediction, tuple(cells), data)
+    premise = replace(stated, arm=INDEPENDENT, prediction=0.0)
+    return [Arm(prediction, tuple(cells), data) for prediction in (stated, premise)]
 
 
 def dependence_row(setting: Setting, arm: Arm) -> ClaimResult:
@@ -68,7 +76,12 @@ def dependence_row(setting: Setting, arm: Arm) -> ClaimResult:
     rows = group_moments(ranks[:, 0], arm.data.sign * ranks[:, 1], labels)
     rng = setting.rng(arm.prediction.claim, ARM)
     value = cluster_bootstrap(correlation, [rows], rng=rng)
-    judgement = at_most(value, NEGLIGIBLE, "rank correlation")
+    if arm.prediction.arm == INDEPENDENT:
+        judgement = at_most(value, NEGLIGIBLE, "rank correlation")
+    else:
+        found = arm.prediction.prediction or 0.0
+        low, high = found - NEGLIGIBLE, found + NEGLIGIBLE
+        judgement = within(value, low, high, "rank correlation")
     return result(setting, arm.prediction, value, judgement, seeds=1, n_prompts=len(rows))
 
 

@@ -16,7 +16,12 @@ from identifiability.cells import Cell
 from identifiability.statistics import Interval, cluster_bootstrap, tost_ratio
 from llm_validation.claims.claim import Judgement, Outcome, Prediction
 from llm_validation.claims.completions.gate import Gate, control_cells, gate, scored_pairs, validity
-from llm_validation.claims.judgement import EQUIVALENCE_FRACTION, TEST_LEVEL, within
+from llm_validation.claims.judgement import (
+    EQUIVALENCE_FRACTION,
+    FEWEST_CLUSTERS,
+    TEST_LEVEL,
+    within,
+)
 from llm_validation.scoring.log_odds import settings
 from llm_validation.setting import Setting
 
@@ -136,11 +141,12 @@ def efficacy(effects: np.ndarray, reference: np.ndarray, rng: np.random.Generato
     Returns
     -------
     Interval
-        Over pairs and, where there are several, over draws. What pairs and draws do together is
-        counted in both, which errs to the wide side.
+        Over pairs and, where they are enough to be resampled, over draws; if not, it is about the
+        vectors that were drawn and no others. What pairs and draws do together is counted in both,
+        which errs to the wide side.
     """
     rows = np.column_stack([effects.mean(axis=1), reference])
-    if effects.shape[1] == 1:
+    if effects.shape[1] < FEWEST_CLUSTERS:
         return cluster_bootstrap(lambda r: r[..., 0].mean(1) / r[..., 1].mean(1), [rows], rng=rng)
     shifts = effects.mean(axis=0) - effects.mean()
     return cluster_bootstrap(

@@ -21,6 +21,7 @@ import numpy as np
 
 from identifiability.cells import Cell
 from identifiability.statistics import Interval, cluster_bootstrap
+from llm_validation.claims.completions.broken_text import broken, broken_at, lost
 from llm_validation.dataset import LabelledCompletion, Trait
 from llm_validation.scale import Scale
 from llm_validation.scoring.log_odds import settings
@@ -41,10 +42,6 @@ PAIRS = {
     Scale.FULL: {"choose": 20, "held_out": 20},
 }
 """Most pairs of completions of each split that are scored; the shipped traits have 12 or 13."""
-
-BROKEN = math.log(2)
-"""Nats per token. Where the completion that steering favours has more than twice its unsteered
-perplexity, the score differs because all text has become unlikely and not because of the trait."""
 
 _QUESTIONS_AT_ONCE = 4  # a few seconds of one core
 
@@ -118,10 +115,7 @@ def choose(setting: Setting, trait: str) -> Choice:
     """Layer and strength for a trait, from development completions alone."""
     choices: list[tuple[bool, Choice]] = []
     for layer in setting.layers:
-        found = [setting.of(cell) for cell in _development_cells(setting, trait, layer)]
-        per_token = np.concatenate(
-            [one["log_likelihood"] / one["tokens"][:, None] for one in found]
-        )  # (n, 1 + 2 S, 2)
+        per_token = _development(setting, trait, layer)
         up, down = np.split(per_token[:, 1:], 2, axis=1)  # of v, of -v
         for place, alpha in enumerate(STRENGTHS[setting.scale]):
             rows = per_token[:, 0], up[:, place], down[:, place]
@@ -132,21 +126,12 @@ def choose(setting: Setting, trait: str) -> Choice:
     return max(sound or [choice for _, choice in choices], key=lambda choice: choice.statistic)
 
 
-def broken(unsteered: np.ndarray, up: np.ndarray, down: np.ndarray) -> bool:
-    """Whether v or -v makes even the completions that it favours unlikely.
-
-    Parameters
-    ----------
-    unsteered, up, down
-        (n, 2) log-likelihoods per token of positive and negative completions; under v; under -v.
-    """
-    return max(lost(unsteered, up, 0), lost(unsteered, down, 1)) > BROKEN
-
-
-def lost(unsteered: np.ndarray, steered: np.ndarray, side: int) -> float:
-    """Mean log-likelihood per token that completions (n, 2) of a side, 0 positive and 1 negative,
-    lose by steering; exp of it is the factor of their perplexity."""
-    return float((unsteered[:, side] - steered[:, side]).mean())
+def broken_on_development(setting: Setting, trait: str, layer: int, alpha: float) -> bool:
+    """Whether v breaks the text at a strength, by the development completions that it favours."""
+    per_token, strengths = _development(setting, trait, layer), STRENGTHS[setting.scale]
+    ups = per_token[:, 1 : 1 + len(strengths)]
+    losses = [lost(per_token[:, 0], ups[:, place], 0) for place in range(len(strengths))]
+    return broken_at(alpha, np.array(strengths), np.array(losses))
 
 
 # Validity and gate, on held-out completions
@@ -214,6 +199,12 @@ def gate(
     else:
         return Gate(True, f"gate passed: {found}", rising, falling)
     return Gate(False, reason, rising, falling)
+
+
+def _development(setting: Setting, trait: str, layer: int) -> np.ndarray:
+    """(n, 1 + 2 S, 2) log-likelihoods per token: unsteered, under v at S strengths, under -v."""
+    found = [setting.of(cell) for cell in _development_cells(setting, trait, layer)]
+    return np.concatenate([one["log_likelihood"] / one["tokens"][:, None] for one in found])
 
 
 def _development_cells(setting: Setting, trait: str, layer: int) -> list[Cell]:

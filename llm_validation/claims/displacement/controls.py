@@ -66,6 +66,14 @@ def added(name: str) -> str:
     return f"v + {name}"
 
 
+def as_drawn(name: str, draws: int) -> str:
+    """The name of an arm of orthogonal directions, which says so where it is one draw alone."""
+    if draws == 1:
+        for kind in ORTHOGONAL:
+            name = name.replace(kind, f"one random {kind.removeprefix('random ')}")
+    return name
+
+
 def orthogonal_directions(
     setting: Setting, layer: int, trait: str, epsilon: float, radius: float, draws: Draws
 ) -> dict[str, np.ndarray]:

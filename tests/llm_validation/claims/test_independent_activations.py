@@ -38,7 +38,7 @@ def rows(draw, **options) -> dict[str, ClaimResult]:
     for cell in claim.preparation(setting):
         setting.of(cell)
     found = claim.judge(setting, claim.predict(setting))
-    assert len(found) == 5
+    assert len(found) == 6
     return {row.arm: row for row in found}
 
 
@@ -79,9 +79,9 @@ def test_gaussian_sources_are_not_found_and_nothing_follows():
 
 def test_dependent_sources_refute_the_premise():
     found = rows(spherical)
-    pair = found["most dependent pair"]
+    pair = found["most dependent pair, independent"]
     assert pair.verdict is Outcome.REFUTED
-    assert pair.prediction is not None and pair.prediction > 0.2
+    assert pair.measured is not None and pair.measured > 0.2
     assert found["columns, minimum"].verdict is not Outcome.CONFIRMED
 
 

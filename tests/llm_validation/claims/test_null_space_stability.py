@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.linalg import subspace_angles
 
+from identifiability.spectrum import Spectrum
 from llm_validation.claims import null_space_stability
 from llm_validation.claims.claim import Outcome
 from llm_validation.claims.judgement import EPSILON
@@ -50,12 +51,40 @@ def test_a_space_that_turns_more_than_predicted_is_refuted():
     assert row.verdict is Outcome.REFUTED
 
 
-def test_without_a_gap_it_is_undetermined():
+def test_without_a_gap_it_is_undetermined_and_not_judged():
     row = _rows(KnownReadouts())["epsilon-null space"]
     assert row.prediction == 1.0
-    assert row.verdict is Outcome.INCONCLUSIVE
+    assert row.verdict is None
     assert row.reason.startswith("undetermined, no gap was predicted: gap ")
     assert 0 < row.measured <= 1
+
+
+def test_a_bound_that_says_too_little_is_not_judged(monkeypatch):
+    monkeypatch.setattr(null_space_stability, "INFORMATIVE", 1e-6)
+    row = _rows(WithGap())["epsilon-null space"]
+    assert row.verdict is None
+    assert row.reason.endswith("> 1e-06 says too little")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_every_split_keeps_its_own_bound(turned, monkeypatch):
+    """R5 is a theorem about any two halves: it holds where the prediction fails, too."""
+    row = _rows(WithGap(turned=turned))["epsilon-null space, own bound"]
+    assert row.identity and row.verdict is Outcome.CONFIRMED
+    assert row.measured <= 0
+    monkeypatch.setattr(Halves, "sine", lambda *_: 1.01)
+    assert _rows(WithGap())["epsilon-null space, own bound"].verdict is Outcome.REFUTED
+
+
+def test_the_widest_gap_is_sought_near_epsilon_and_by_ratio():
+    cut = 2 * EPSILON
+    values = cut * np.array([1e6, 1e5, 1.9, 1.8, 0.6, 0.55, 1e-3])
+    spectrum = Spectrum.of(np.diag(values), error=0.0)
+    # Of 1.9 | 1.8 | 0.6 | 0.55 the middle one; 1e5 | 1.9 is the last before the neighbourhood.
+    assert null_space_stability._widest(spectrum, 1.0, 0.0) == 2
+    values[1] = 2.5 * cut
+    assert null_space_stability._widest(Spectrum.of(np.diag(values), error=0.0), 1.0, 0.0) == 6
+    assert null_space_stability._widest(spectrum, 1.0, cut) == 2
 
 
 def test_what_is_reported_beside_it_has_no_verdict():

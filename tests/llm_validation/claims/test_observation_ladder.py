@@ -20,13 +20,14 @@ def small(monkeypatch):
     monkeypatch.setattr(
         ladder_cells, "QUICK_RUNGS", (FLOAT32, "samples:2000", "top:5", SCORE, GREEDY)
     )
-    monkeypatch.setitem(ladder_cells.BLOCKS, Scale.QUICK, 2)
+    for sizes in (ladder_cells.BLOCKS, ladder_cells.DENSE_BLOCKS):
+        monkeypatch.setitem(sizes, Scale.QUICK, 6)  # the fewest that are judged
     monkeypatch.setitem(ladder_cells.GREEDY_PROMPTS, Scale.QUICK, 2)
-    monkeypatch.setitem(observation_ladder.PREDICTING, Scale.QUICK, 6)
+    monkeypatch.setitem(observation_ladder.PREDICTING, Scale.QUICK, 12)
 
 
 def judged(alter=lambda cell, found: found):
-    setting = TinySetting(prompts=6, scale=Scale.QUICK, length=2.0, alter=alter)
+    setting = TinySetting(prompts=12, scale=Scale.QUICK, length=2.0, alter=alter)
     arms = observation_ladder.predict(setting)
     rows = {row.arm: row for row in observation_ladder.judge(setting, arms)}
     return rows, observation_ladder.curves(setting, arms)
@@ -35,7 +36,8 @@ def judged(alter=lambda cell, found: found):
 def test_true_predictions_are_confirmed_and_the_turn_is_found():
     rows, curves = judged()
     top = rows[f"{FLOAT32}, 2 prompts, cosine to 0.95"]
-    assert top.measured > 0.999 and top.verdict is Outcome.CONFIRMED
+    # In float64 it is 1 on every block, and an interval without a width decides nothing.
+    assert top.measured > 0.999 and top.reason.startswith("no variation")
     assert rows[f"{SCORE}, 2 prompts, cosine to 0.95"].verdict is Outcome.CONFIRMED
     assert rows[f"{SCORE}, 2 prompts, dimensions"].measured == WIDTH - 2
     assert rows["top:5, 2 prompts, dimensions"].measured == WIDTH - 10
@@ -56,9 +58,11 @@ def test_predictions_from_gradients_of_something_else_are_refuted():
         return {**measured, "logits": seen, "log_probabilities": 0 * measured["log_probabilities"]}
 
     rows, _ = judged(blind)
-    for unit in ("cosine", "dimensions", "cosine to 0.95"):
-        assert rows[f"{FLOAT32}, 2 prompts, {unit}"].verdict is Outcome.REFUTED
-    assert rows["top:5, 2 prompts, dimensions"].verdict is Outcome.REFUTED
+    assert rows[f"{FLOAT32}, 2 prompts, dimensions"].verdict is Outcome.REFUTED
+    for unit in ("cosine", "dimensions"):
+        assert rows[f"top:5, 2 prompts, {unit}"].verdict is Outcome.REFUTED
+    for unit in ("cosine", "cosine to 0.95"):
+        assert rows[f"{FLOAT32}, 2 prompts, {unit}"].verdict is Outcome.INCONCLUSIVE
 
 
 def test_expected_cosine_is_that_of_the_estimator_in_a_linear_world():

@@ -8,10 +8,12 @@ import pytest
 from llm_validation.claims import orthogonal_efficacy as claim
 from llm_validation.claims.claim import Outcome
 from llm_validation.claims.completions.gate import STRENGTHS, choose
+from llm_validation.scale import Scale
 from tests.llm_validation.claims.scored_setting import ScoredSetting
 
 SAME = ("v + random ⊥", "v + ε-null ⊥")
 NONE = ("random ⊥ alone", "ε-null ⊥ alone")
+JUDGED = tuple(f"{arm}, RMS at most a fifth" for arm in (*SAME, *NONE))
 
 
 def _rows(setting, trait="planted"):
@@ -22,9 +24,10 @@ def _rows(setting, trait="planted"):
 
 def test_where_the_score_is_almost_along_v_both_claims_are_confirmed():
     rows = _rows(ScoredSetting())
-    for arm in (*SAME, *NONE):
+    for arm in JUDGED:
         assert rows[arm].verdict is Outcome.CONFIRMED, rows[arm].reason
-        assert (rows[arm].power or 0) > 0.9
+        assert 0 < rows[arm].measured < 0.2
+    assert {rows[arm].verdict for arm in (*SAME, *NONE)} == {None}
     assert rows["random ⊥ alone"].measured == pytest.approx(0, abs=0.1)
     assert rows["v + random ⊥"].measured == pytest.approx(1, abs=0.1)
     # The raw ratio hides that: unsteered scores make it near 1 even for what does nothing.
@@ -42,10 +45,14 @@ def test_the_typical_efficacy_of_a_random_direction_is_that_of_the_angle():
 
 
 def test_where_the_score_is_far_from_v_nothing_is_equivalent():
-    """A random direction then does as much as v: RMS 8/√39."""
+    """A random direction then does as much as v, RMS 8/√39, though their mean is 0 still."""
     rows = _rows(ScoredSetting(tangent=8.0))
-    for arm in (*SAME, *NONE):
+    for arm in JUDGED:
         assert rows[arm].verdict is not Outcome.CONFIRMED, rows[arm].reason
+    for arm in (SAME[0], NONE[0]):
+        row = rows[f"{arm}, RMS at most a fifth"]
+        assert row.verdict is Outcome.REFUTED
+        assert row.measured == pytest.approx(8 / 39**0.5, rel=0.5)
 
 
 def test_an_orthogonal_direction_that_undoes_v_is_refuted(monkeypatch):
@@ -58,7 +65,7 @@ def test_an_orthogonal_direction_that_undoes_v_is_refuted(monkeypatch):
         lambda *_: {name: np.tile(half, (3, 1)) for name in claim.steering.ORTHOGONAL},
     )
     rows = _rows(setting)
-    for arm in (*SAME, *NONE):
+    for arm in JUDGED:
         assert rows[arm].verdict is Outcome.REFUTED, rows[arm].reason
     assert rows["v + random ⊥"].measured == pytest.approx(0.5, abs=0.01)
 
@@ -86,7 +93,7 @@ def test_first_order_efficacies_are_judged_at_small_strength_only(monkeypatch):
 )
 def test_a_closed_gate_leaves_every_verdict_inconclusive(options, why):
     rows = _rows(ScoredSetting(**options))
-    for arm in (*SAME, *NONE):
+    for arm in JUDGED:
         assert rows[arm].verdict is Outcome.INCONCLUSIVE
         assert rows[arm].reason.startswith(why)
         assert rows[arm].measured is None
@@ -111,3 +118,13 @@ def test_every_draw_lands_in_the_curves():
     assert [p["draw"] for p in alone] == list(range(10))
     for p in alone:
         assert p["efficacy"] == pytest.approx(p["effect"] / p["alpha"], rel=0.2, abs=0.02)
+
+
+def test_one_direction_is_called_one(monkeypatch):
+    monkeypatch.setitem(claim.DRAWS, Scale.FULL, claim.steering.Draws(1, 1))
+    monkeypatch.setattr(claim, "_typical", lambda *_: (None, claim.SYMMETRIC))
+    rows = _rows(ScoredSetting())
+    row = rows["one random ε-null ⊥ alone, RMS at most a fifth"]
+    assert row.verdict is Outcome.CONFIRMED
+    assert row.reason.endswith("of the one direction drawn")
+    assert "v + one random ⊥" in rows and "v + random ⊥" not in rows

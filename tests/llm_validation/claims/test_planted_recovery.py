@@ -61,6 +61,38 @@ def test_rounding_stated_four_times_too_small_is_refuted():
     assert sum(row.verdict is Outcome.REFUTED for row in judged) >= len(judged) - 2
 
 
+@pytest.fixture
+def twelve(monkeypatch):
+    """Six blocks of two prompts, the fewest that are judged."""
+    for sizes in (claim.PREDICTING, claim.MEASURING):
+        monkeypatch.setitem(sizes, Scale.THIN, 12)
+
+
+@pytest.mark.usefixtures("twelve")
+@pytest.mark.parametrize("noise", [0.1, 1.0])
+def test_the_whole_vector_comes_back_where_rounding_allows_it(noise, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.NOISE", NOISE * noise)
+    found = rows(noisy(1.0))
+    row = found["whole v, 2 prompts", claim.ROUNDING_STRENGTH]
+    low, high = row.prediction_interval
+    assert low <= row.prediction <= high
+    assert (row.prediction >= 0.95) == (noise == 0.1)
+    assert row.margin == (0.95 if noise == 0.1 else 0.1)
+    assert row.measured == pytest.approx(row.prediction, abs=0.1)
+    assert row.verdict is (Outcome.CONFIRMED if noise == 0.1 else row.verdict)
+    assert row.verdict is not Outcome.REFUTED
+
+
+@pytest.mark.usefixtures("twelve")
+def test_a_vector_that_does_not_come_back_is_refuted():
+    def away(cell, measured):
+        measured = noisy(1.0)(cell, measured)
+        return {**measured, "odd": -measured["odd"]} if "odd" in measured else measured
+
+    row = rows(away)["whole v, 2 prompts", claim.ROUNDING_STRENGTH]
+    assert row.verdict is Outcome.REFUTED
+
+
 def test_curvature_has_slope_two_and_one_sided_differences_do_not():
     def one_sided(cell, measured):
         """A second-order term, as if one sign alone had been measured."""

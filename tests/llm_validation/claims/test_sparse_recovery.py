@@ -28,6 +28,9 @@ def test_true_predictions_are_confirmed_or_open():
     found = rows(TinySetting())
     assert found["standard basis, k = 1, M = 20"].verdict is Outcome.CONFIRMED
     assert found["standard basis, k = 1, M = 20"].measured == 1
+    # 13 codes, each found from every prompt.
+    assert found["standard basis, k = 1, M = 20"].p_confirm == pytest.approx(0.75**13)
+    assert found["standard basis, rotated, k = 1, M = 20"].identity
     # Three equations never fix three unknown atoms.
     assert found["standard basis, k = 3, M = 3"].measured < 0.4
     assert found["standard basis, rotated, k = 1, M = 20"].measured == 0
@@ -47,13 +50,31 @@ def test_responses_of_another_vector_are_refuted():
     assert any(row.verdict is Outcome.REFUTED for row in judged)
 
 
+def test_a_code_lost_on_one_prompt_is_not_recovered():
+    """And the same codes on six prompts are not six times as many."""
+    first = []
+
+    def once(cell, measured):
+        if "responses" not in measured or not len(measured["responses"]):
+            return measured
+        first.append(cell.key)
+        if cell.key != first[0]:
+            return measured
+        return {**measured, "responses": measured["responses"][::-1]}
+
+    row = rows(TinySetting(alter=once))["standard basis, k = 1, M = 20"]
+    assert row.seeds == 13 and row.prediction == 1
+    assert row.measured < 0.3
+    assert row.verdict is Outcome.REFUTED
+
+
 def test_pursuit_finds_what_the_packages_estimator_finds():
     setting = TinySetting()
     gradients = np.random.default_rng(0).standard_normal((20, WIDTH))
     planted = claim._planted(setting)
     responses = np.concatenate(list(planted.values())) @ gradients.T
     found = {"gradients": gradients, "responses": responses}
-    share = claim._share(setting, claim.STANDARD, 3, 20, found)
+    recovered = claim._recovered(setting, claim.STANDARD, 3, 20, found)
     equations, turn = claim._equations(20, gradients)
     same = []
     for vector in planted[claim.STANDARD, 3]:
@@ -61,12 +82,12 @@ def test_pursuit_finds_what_the_packages_estimator_finds():
             equations, turn @ gradients @ vector
         )
         same.append(np.linalg.norm(fitted.vector_ - vector) < 0.3)
-    assert share == pytest.approx(np.mean(same))
-    assert share > 0
+    assert recovered.tolist() == same
+    assert any(same)
 
 
 def test_predictions_rest_on_the_atoms_and_the_predicting_prompts_alone():
     setting = TinySetting()
     claim.predict(setting)
-    assert len(setting._found) == 1 + claim.PREDICTING[Scale.THIN]
+    assert len(setting._found) == 1 + claim.PROMPTS[Scale.THIN]
     assert setting._found.keys() == {cell.key for cell in claim.preparation(setting)}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
 from llm_validation.claims.activations.dependent_pair import (
     correlation,
-    dependence_arm,
+    dependence_arms,
     dependence_row,
     group_moments,
 )
@@ -32,11 +34,18 @@ def test_the_pair_that_depends_most_is_measured_with_its_sign(sign):
     unmixing = np.linalg.qr(rng.standard_normal((3, 3)))[0]
     states = sources @ np.linalg.inv(unmixing).T
     half = [(states, np.repeat(np.arange(40), 100))]
-    arm = dependence_arm("independent_activations", 3, (), sources, unmixing, lambda: half)
+    arms = dependence_arms("independent_activations", 3, (), sources, unmixing, lambda: half)
+    arm, premise = arms
     np.testing.assert_array_equal(arm.data.unmixing, unmixing[1:])
     expected = spearmanr(*np.abs(sources[:, 1:]).T)[0]
     assert arm.prediction.prediction == pytest.approx(abs(expected))
     assert arm.data.sign == np.sign(expected) == sign
     row = dependence_row(KnownSetting(), arm)
     assert row.measured == pytest.approx(abs(expected))
+    assert row.verdict == "confirmed"
+    row = dependence_row(KnownSetting(), premise)
+    assert row.prediction == 0
     assert row.verdict == "refuted"
+    # As strong as it was said to be, and not half of it.
+    wrong = replace(arm, prediction=replace(arm.prediction, prediction=abs(expected) / 2))
+    assert dependence_row(KnownSetting(), wrong).verdict == "refuted"

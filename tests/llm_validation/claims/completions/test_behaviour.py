@@ -99,8 +99,8 @@ def test_an_efficacy_is_compared_with_the_claims_own_centre(centre, around, outc
 
 
 def test_draws_that_differ_widen_the_interval():
-    """Prompts alone would make the mean of five draws of RMS 0.6 look exact."""
-    effects, reference = _drawn(0.0, draws=5, spread=0.6)
+    """Prompts alone would make the mean of eight draws of RMS 0.6 look exact."""
+    effects, reference = _drawn(0.0, draws=8, spread=0.6)
     value = efficacy(effects, reference, RNG(4))
     assert value.high - value.low > 0.6
     assert within_fifth(value, effects, reference, 0.0)[0].outcome is Outcome.INCONCLUSIVE

@@ -7,8 +7,7 @@ import pytest
 
 from llm_validation.claims.completions import gate as module
 from llm_validation.claims.completions.gate import (
-    BROKEN,
-    broken,
+    broken_on_development,
     choose,
     control_cells,
     gate,
@@ -69,18 +68,6 @@ def test_it_is_closed_where_the_score_rises_because_all_text_becomes_unlikely():
     assert "perplexity" in found.reason
 
 
-@pytest.mark.parametrize("side", [0, 1])
-def test_text_is_broken_by_what_the_favoured_completions_lose(side):
-    for extra, outcome in ((-1e-6, False), (1e-6, True)):
-        moved = [BASE.copy(), BASE.copy()]
-        moved[side][:, side] -= BROKEN + extra
-        assert broken(BASE, *moved) is outcome
-        # That the other side's completions become unlikely is what steering is for.
-        moved[side][:, 1 - side] -= 100.0
-        moved[side][:, side] = BASE[:, side]
-        assert not broken(BASE, *moved)
-
-
 class Developed(ScoredSetting):
     """Development scores are given: (n, 1 + 2 S, 2) by layer."""
 
@@ -114,6 +101,11 @@ def test_the_layer_and_strength_of_the_surest_effect_are_chosen():
     # Where the text is broken there the next best is taken.
     found = choose(developed(effects, {3: [0.0] * 3, 7: [0.0, 2.0, 0.0]}), "planted")
     assert (found.layer, found.alpha) == (7, 2.0)
+    # Broken around there: v itself gives 0.45 nats of the 2 back, in a line from 0.05 gained.
+    setting = developed(effects, {3: [0.0] * 3, 7: [0.0, 2.0, 0.0]})
+    at = [broken_on_development(setting, "planted", 7, a) for a in (0.5, 0.7, 0.75, 1.25, 2.0)]
+    assert at == [False, False, True, True, False]
+    assert not broken_on_development(setting, "planted", 3, 1.0)
     # A layer where -v goes the same way as v is none.
     both = developed(effects, none)
     both.given[7][:, 4:] = both.given[7][:, 1:4]
