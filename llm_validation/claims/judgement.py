@@ -50,8 +50,8 @@ def within(value: Interval, low: float, high: float, what: str) -> Judgement:
         return Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
     found = f"{what} in [{value.low:+.3g}, {value.high:+.3g}]"
     edges = f"[{low:.3g}, {high:.3g}]"
-    p_confirm = max(value.p_at_most(low), value.p_at_least(high))
-    p_refute = min(value.p_at_least(low), value.p_at_most(high))
+    p_confirm = max(_p_above(value, low), _p_below(value, high))
+    p_refute = min(_p_below(value, low), _p_above(value, high))
     if low <= value.low and value.high <= high:
         return Judgement(Outcome.CONFIRMED, f"{found}, inside {edges}", p_confirm, p_refute)
     if value.low > high or value.high < low:
@@ -70,7 +70,7 @@ def at_most(value: Interval, limit: float, unit: str) -> Judgement:
     if reason := _no_level(value):
         return Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
     bound = f"one-sided {100 * (1 + value.level) / 2:.1f} % bound"
-    p_confirm, p_refute = value.p_at_least(limit), value.p_at_most(limit)
+    p_confirm, p_refute = _p_below(value, limit), _p_above(value, limit)
     if value.high <= limit:
         reason = f"upper {bound} {value.high:.2g} <= {limit:g} {unit}"
         return Judgement(Outcome.CONFIRMED, reason, p_confirm, p_refute)
@@ -86,7 +86,7 @@ def at_least(value: Interval, limit: float, unit: str) -> Judgement:
     if reason := _no_level(value):
         return Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
     bound = f"one-sided {100 * (1 + value.level) / 2:.1f} % bound"
-    p_confirm, p_refute = value.p_at_most(limit), value.p_at_least(limit)
+    p_confirm, p_refute = _p_above(value, limit), _p_below(value, limit)
     if value.low >= limit:
         reason = f"lower {bound} {value.low:.3g} >= {limit:g} {unit}"
         return Judgement(Outcome.CONFIRMED, reason, p_confirm, p_refute)
@@ -154,9 +154,22 @@ def _no_level(value: Interval) -> str:
     """Why an interval decides nothing, empty if it may."""
     if value.degrees < (FEWEST_CLUSTERS - 1) / 2:
         return f"fewer than {FEWEST_CLUSTERS} clusters: such an interval does not keep its level"
-    if value.low == value.high:
-        return "no variation between clusters: nothing is known of its spread"
     return ""
+
+
+def _p_below(value: Interval, limit: float) -> float:
+    """p of the null "at least limit". Where clusters do not vary at all an interval has no level:
+    then it is about the median cluster, by the sign test."""
+    if value.low < value.high:
+        return value.p_at_least(limit)
+    return 0.5 ** round(2 * value.degrees + 1) if value.high <= limit else 1.0
+
+
+def _p_above(value: Interval, limit: float) -> float:
+    """p of the null "at most limit", likewise."""
+    if value.low < value.high:
+        return value.p_at_most(limit)
+    return 0.5 ** round(2 * value.degrees + 1) if value.low >= limit else 1.0
 
 
 def reported(judgement: Judgement) -> Judgement:

