@@ -84,11 +84,14 @@ def _until_a_worker_is_killed(
 
 
 def _executor(workers: int) -> Any:
-    from joblib.externals.loky import get_reusable_executor
+    # joblib's own, and not loky's: the two share one executor of the process, and joblib.Parallel
+    # cannot go on with one that it did not make.
+    from joblib.executor import get_memmapping_executor
 
-    return get_reusable_executor(
-        max_workers=workers,
+    return get_memmapping_executor(
+        workers,
         timeout=_IDLE,
+        max_nbytes=None,
         env=ONE_THREAD,
         # At the start of a worker, not of its first cell: a parent can be killed between the two.
         initializer=_end_with,
