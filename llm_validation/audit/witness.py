@@ -30,7 +30,8 @@ MULTIPLES = (0.25, 0.5, 1.0, 1.41, 2.0)
 MARGIN = 0.5
 """Of epsilon, that the predicted upper end may reach. The 95 % upper end of a mean measured on 16
 prompts is about twice the mean: a witness predicted nearer to epsilon would not be shown to stay
-within it, though it does. Set before any audit was run with it."""
+within it, though it does. Set before any audit was run with it; what is preferred where that step
+tells nothing was set afterwards (docs/audit.md)."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -162,14 +162,19 @@ def _p_below(value: Interval, limit: float) -> float:
     then it is about the median cluster, by the sign test."""
     if value.low < value.high:
         return value.p_at_least(limit)
-    return 0.5 ** round(2 * value.degrees + 1) if value.high <= limit else 1.0
+    return _sign_test(value) if value.high <= limit else 1.0
+
+
+def _sign_test(value: Interval) -> float:
+    """That all n clusters lie on one side of their median; 1 where n is not known."""
+    return 1.0 if math.isinf(value.degrees) else 0.5 ** round(2 * value.degrees + 1)
 
 
 def _p_above(value: Interval, limit: float) -> float:
     """p of the null "at most limit", likewise."""
     if value.low < value.high:
         return value.p_at_most(limit)
-    return 0.5 ** round(2 * value.degrees + 1) if value.low >= limit else 1.0
+    return _sign_test(value) if value.low >= limit else 1.0
 
 
 def reported(judgement: Judgement) -> Judgement:
