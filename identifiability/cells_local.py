@@ -55,12 +55,13 @@ def _until_a_worker_is_killed(
     """
     executor = _executor(workers)
     in_flight: dict[Future[Outcome], Cell] = {}
+    mistake: Future[Outcome] | None = None
     with warnings.catch_warnings():
         # loky replaces a worker whose memory grew, as it does when torch is imported, and says so.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
         try:
-            while (waiting and not killed) or in_flight:
-                while waiting and not killed and len(in_flight) < workers:
+            while (waiting and not killed and not mistake) or in_flight:
+                while waiting and not killed and not mistake and len(in_flight) < workers:
                     cell = waiting[0]
                     try:
                         future = executor.submit(_in_worker, os.getpid(), cell, cell.key)
@@ -70,13 +71,16 @@ def _until_a_worker_is_killed(
                         continue
                     in_flight[future] = waiting.popleft()
                 done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
-                # What is finished is handed over before what failed is raised.
-                for future in sorted(done, key=lambda f: f.exception() is not None):
+                for future in done:
                     cell = in_flight.pop(future)
-                    if isinstance(future.exception(), BrokenProcessPool):
+                    if future.exception() is None:
+                        yield cell, future.result()
+                    elif isinstance(future.exception(), BrokenProcessPool):
                         killed.append(cell)
                     else:
-                        yield cell, future.result()
+                        mistake = future
+            if mistake is not None:  # raised after what was begun with it is finished and kept
+                mistake.result()
         except BaseException:
             # An error, Ctrl-C, or a reader that stopped: what is in flight is wanted no more.
             executor.shutdown(wait=False, kill_workers=True)

@@ -208,11 +208,20 @@ class Spectrum:
 
     def epsilon_rank(self, epsilon: float, radius: float) -> int:
         """Number of directions whose quadratic divergence at ``radius`` exceeds ``epsilon``."""
-        if not (0 < epsilon < np.inf and 0 < radius < np.inf):
-            raise InvalidInput(
-                f"epsilon and radius must be > 0 and finite, got {epsilon} and {radius}"
-            )
-        return int(np.sum(0.5 * self.eigenvalues * radius**2 > epsilon))
+        return self.width - int(epsilon_null_counts(self.eigenvalues, epsilon, radius))
+
+
+def epsilon_null_counts(eigenvalues: np.ndarray, epsilon: float, radius: float) -> np.ndarray:
+    """``Spectrum.epsilon_null_dimension`` (...) of many spectra (..., d), from eigenvalues alone.
+
+    Raises
+    ------
+    InvalidInput
+        Unless ``epsilon``, in nats, and ``radius`` are positive and finite.
+    """
+    if not (0 < epsilon < np.inf and 0 < radius < np.inf):
+        raise InvalidInput(f"epsilon and radius must be > 0 and finite, got {epsilon} and {radius}")
+    return np.sum(0.5 * np.asarray(eigenvalues) * radius**2 <= epsilon, axis=-1)
 
 
 def dense(operator: Any) -> Any:

@@ -65,7 +65,7 @@ class Suffix:
     Attributes
     ----------
     state, logits : torch.Tensor
-        (d,) and (n, V): the model's own, from a forward pass of all tokens.
+        (d,) and (n, V): of the model as it is.
     length : int
         Tokens in the suffix, T - position.
     bytes_per_row : float
@@ -100,10 +100,9 @@ class Suffix:
         with one_row(ids.device):
             self._prefix = ConstantPrefix(decoder, ids[:, :position], layer)
             self.state, rows, expected = self._run_whole(ids)
-            self.logits = expected[0]
             self._attention = NAME
             with AllocatedBytes() as made:
-                self._choose_attention(rows, expected)
+                self.logits = self._choose_attention(rows, expected)
         self.bytes_per_row = made.total / len(rows) + _FLOAT64_COPIES * 8 * self.logits.numel()
 
     def to_logits(self, rows: torch.Tensor) -> torch.Tensor:
@@ -167,9 +166,10 @@ class Suffix:
         return torch.cat([hidden[:, :place], rows, hidden[:, place + 1 :]], dim=1)
 
     def _run_whole(self, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """State, two rows (2, d) to try, and the logits (2, n, V) of both, by the model as it is.
+        """State, two rows (2, d) to try, and the logits (n, V) of the second by the whole model.
 
-        The first row is what leaves the model as it is, the second is near it.
+        The first row is what leaves the model as it is, the second is near it. Two, so that a model
+        that mixes the rows of a batch is found.
         """
         found: list[torch.Tensor] = []
 
@@ -180,7 +180,7 @@ class Suffix:
             rows = torch.stack([own, own + 0.1 * state.norm() * noise / noise.norm()])
             # Blocks may lie on several devices; what comes from outside is on the model's.
             found.extend([state.to(self._model.device, copy=True), rows])
-            return self._edit(hidden, 0, rows)
+            return self._edit(hidden, 0, rows[1:])
 
         with (
             torch.no_grad(),
@@ -188,16 +188,18 @@ class Suffix:
             edit_output(self._blocks[self._layer], record_and_displace),
             last_tokens_only(self._head, self.outputs),
         ):
-            logits = self._model(input_ids=ids.expand(2, -1), use_cache=False).logits
+            logits = self._model(input_ids=ids, use_cache=False).logits
         if not found:
             raise InvalidInput(
                 f"{type(self._model).__name__} does not call its blocks one by one, expected a "
                 "forward pass through each; this architecture is not supported"
             )
-        return found[0], found[1], logits.clone()
+        return found[0], found[1], logits[0].clone()
 
-    def _choose_attention(self, rows: torch.Tensor, expected: torch.Tensor) -> None:
+    def _choose_attention(self, rows: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
         """The quick attention if it gives the model's own logits, else the model's own.
+
+        Returns the logits (n, V) of the first row, having compared those of the second.
 
         Raises
         ------
@@ -208,10 +210,11 @@ class Suffix:
         for name in (NAME, self._config._attn_implementation):
             self._attention = name
             run = self.for_derivatives(rows)
-            error = float((run.logits.detach() - expected).abs().max() / expected.abs().max())
+            own, near = run.logits.detach()
+            error = float((near - expected).abs().max() / expected.abs().max())
             if error <= tolerance:
                 _check_entrywise(run, tolerance)
-                return
+                return own.clone()
         raise InvalidInput(
             f"{type(self._model).__name__} does not give its own logits again when it is run from "
             f"block {self._layer} on (relative difference {error:.0e}, expected below "

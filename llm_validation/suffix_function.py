@@ -17,7 +17,10 @@ from llm_validation.products import LogitFisher, LogitJacobian
 from llm_validation.structure import Decoder, decoder_of
 from llm_validation.suffix import Suffix
 
-_TOKENS_AT_ONCE = 64  # rows × suffix tokens of a forward pass that fill the CPU's products
+# Rows × suffix tokens of a forward pass that fill the CPU's products; fewer where the float64
+# copies that a divergence makes of the logits would leave the caches.
+_TOKENS_AT_ONCE = 256
+_TOKENS_OF_DIVERGENCES = 64
 
 
 class SuffixFunction:
@@ -126,7 +129,8 @@ class SuffixFunction:
                 log_q = torch.log_softmax(self._suffix.to_logits(rows).double(), -1)
                 return kl_of(log_p, log_q).sum(-1)
 
-            return self._in_chunks(divergence, row[0] + displaced).cpu().numpy()
+            found = self._in_chunks(divergence, row[0] + displaced, _TOKENS_OF_DIVERGENCES)
+            return found.cpu().numpy()
 
     def _rows(self, h: Any) -> torch.Tensor:
         return states(self._decoder, h, self._name)
@@ -144,10 +148,13 @@ class SuffixFunction:
         return Linearisation(self._suffix, self._decoder.head.weight, self._one_row(h))
 
     def _in_chunks(
-        self, function: Callable[[torch.Tensor], torch.Tensor], h: torch.Tensor
+        self,
+        function: Callable[[torch.Tensor], torch.Tensor],
+        h: torch.Tensor,
+        tokens: int = _TOKENS_AT_ONCE,
     ) -> torch.Tensor:
         """A function of rows (B, d) over vectors (..., d)."""
-        most = max(1, _TOKENS_AT_ONCE // self._suffix.length)
+        most = max(1, tokens // self._suffix.length)
         rows = h.reshape(-1, self.width)
         at_once = rows_at_once(len(rows), self._suffix.bytes_per_row, h.device, most)
         result = in_chunks(function, rows, at_once)

@@ -23,6 +23,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from identifiability.errors import InvalidInput
+from identifiability.spectrum import epsilon_null_counts
 
 LEVEL = 0.95
 SPLITS = 16
@@ -138,4 +139,4 @@ def mean_of(metrics: Sequence[np.ndarray]) -> np.ndarray:
 
 def null_dimension(metric: np.ndarray, epsilon: float, radius: float) -> int:
     """n_epsilon(R): eigenvalues of a metric with half of lambda R² at most epsilon (N7)."""
-    return int(np.sum(0.5 * np.linalg.eigvalsh(metric) * radius**2 <= epsilon))
+    return int(epsilon_null_counts(np.linalg.eigvalsh(metric), epsilon, radius))

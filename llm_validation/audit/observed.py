@@ -16,14 +16,13 @@ metric G is that of its divergence: KL(base, base + delta) = 1/2 delta^T G delta
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from identifiability.errors import InvalidInput
-from llm_validation.completion import Completion
+from llm_validation.completion_likelihood import OppositeCompletions, from_last_prompt_token
 from llm_validation.continuation import Continuation
 from llm_validation.models import LanguageModel
 from llm_validation.observables import fisher_of_channel
@@ -61,17 +60,10 @@ def observed(
     if kind == "topk":
         return _TopK(Continuation(model, ids, layer), observe["k"])
     if kind == "completion":
-        return _Distribution(_completion(model, ids, observe["completion"], layer), None)
-    several = [_completion(model, ids, one, layer) for one in observe["completions"]]
-    return _Score(several, observe["completions"], observe["variance"])
-
-
-def _completion(
-    model: LanguageModel, ids: list[int], completion: list[int], layer: int
-) -> Completion:
-    """Steered at the last token of the prompt and at every token of the completion read."""
-    steered = range(len(ids) - 1, len(ids) - 1 + len(completion))
-    return Completion(model, ids, completion, layer, steered)
+        completion = from_last_prompt_token(model, ids, observe["completion"], layer)
+        return _Distribution(completion, None)
+    score = OppositeCompletions(model, ids, observe["completions"], layer)
+    return _Score(score, observe["variance"])
 
 
 class _Distribution:
@@ -129,56 +121,21 @@ class _TopK:
 
 
 class _Score:
-    """Log-odds per token of two completions, positive first."""
+    """Log-odds per token of two completions, positive first, of this variance over prompts."""
 
-    def __init__(
-        self, functions: list[Completion], completions: list[list[int]], variance: float
-    ) -> None:
-        self._functions, self._variance = functions, variance
-        self._ids = [torch.tensor(ids) for ids in completions]
-        self._signs = (1.0, -1.0)
+    def __init__(self, score: OppositeCompletions, variance: float) -> None:
+        self._score, self._variance = score, variance
 
     def metric(self, base: np.ndarray) -> np.ndarray:
-        gradient = self._gradient(base)
+        _, gradient = self._score.with_gradient(base)
         return np.outer(gradient, gradient) / self._variance
 
     def half_forms(self, base: np.ndarray, steps: np.ndarray) -> np.ndarray:
-        return 0.5 * (steps @ self._gradient(base)) ** 2 / self._variance
+        return 0.5 * (steps @ self._score.with_gradient(base)[1]) ** 2 / self._variance
 
     def divergences(self, base: np.ndarray, displacements: np.ndarray) -> np.ndarray:
-        scores = self.scores(np.concatenate([base[None], displacements]))
+        scores = self._score(np.concatenate([base[None], displacements]))
         return (scores[1:] - scores[0]) ** 2 / (2 * self._variance)
-
-    def scores(self, displacements: np.ndarray) -> np.ndarray:
-        """(k,) nats per token."""
-        with torch.no_grad():
-            parts = [
-                sign * self._log_p(function, ids, displacements).mean(-1)
-                for sign, function, ids in self._each
-            ]
-        return (parts[0] + parts[1]).cpu().numpy()
-
-    @cached_property
-    def _each(self) -> list[tuple[float, Completion, torch.Tensor]]:
-        return list(zip(self._signs, self._functions, self._ids, strict=True))
-
-    @staticmethod
-    def _log_p(function: Completion, ids: torch.Tensor, at: np.ndarray) -> torch.Tensor:
-        """(k, n) of the completion's tokens."""
-        log_p = torch.log_softmax(function(at).double(), -1)
-        chosen = ids.to(log_p.device).expand(len(log_p), -1)[..., None]
-        return log_p.gather(-1, chosen)[..., 0]
-
-    def _gradient(self, base: np.ndarray) -> np.ndarray:
-        """(d,) of the score."""
-        total = np.zeros(len(base))
-        for sign, function, ids in self._each:
-            with torch.no_grad():
-                weights = -torch.softmax(function(base).double(), -1)  # (n, V)
-            weights[torch.arange(len(ids)), ids] += 1
-            cotangent = (sign / len(ids) * weights).reshape(-1).cpu().numpy()
-            total += function.jacobian_operator(base).rmatvec(cotangent)
-        return total
 
 
 def metric(

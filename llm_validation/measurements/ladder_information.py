@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from llm_validation.completion_likelihood import OppositeCompletions
 from llm_validation.continuation import Continuation
 from llm_validation.measurements.logit_coordinates import logit_coordinates, rounding_noise
-from llm_validation.measurements.observations import Score, bfloat16_noise
+from llm_validation.measurements.observations import bfloat16_noise
 from llm_validation.models import LanguageModel
 from llm_validation.observables import log_probabilities
 
@@ -54,7 +55,9 @@ def measure(
     jacobian = coordinates.jacobian(there)
     tokens = there.logits.topk(likeliest).indices
     zero = np.zeros(there.width)
-    scores = [Score(model, ids, pair, layer, zero).gradient(zero) for pair in completions]
+    scores = [
+        OppositeCompletions(model, ids, pair, layer).with_gradient(zero)[1] for pair in completions
+    ]
     with torch.no_grad():
         own = there(there.state)
     return {

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from llm_validation.completion import Completion
+from llm_validation.completion_likelihood import OppositeCompletions
 from llm_validation.continuation import Continuation
 from llm_validation.measurements.logit_coordinates import logit_coordinates
-from llm_validation.measurements.posterior import Observation
+from llm_validation.measurements.posterior import Linearised, Observation
 from llm_validation.models import LanguageModel
 from llm_validation.observables import log_probabilities
 
@@ -94,13 +94,13 @@ class AllLogits:
     def misfit(self, vector: np.ndarray) -> float:
         return 0.5 * float(np.sum(self._residual(vector) ** 2))
 
-    def linearised(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def linearised(self, vector: np.ndarray) -> Linearised:
         if vector.any():
             jacobian = self._coordinates.jacobian(self._there, _at(self._there, vector))
         else:
             jacobian = jacobian_unsteered(self._model, self._ids, self._there.layer)
         jacobian = jacobian / self._noise
-        return jacobian.T @ jacobian, jacobian.T @ self._residual(vector)
+        return _linearised(jacobian, self._residual(vector))
 
 
 class TopLogProbabilities:
@@ -124,11 +124,10 @@ class TopLogProbabilities:
         residual = (self._seen - log_p[self._tokens].cpu().numpy()) / self._noise
         return 0.5 * float(residual @ residual)
 
-    def linearised(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def linearised(self, vector: np.ndarray) -> Linearised:
         at = _at(self._there, vector)
         log_p, gradients = log_probabilities(self._there, self._tokens, at)
-        rows = gradients[:-1] / self._noise
-        return rows.T @ rows, rows.T @ ((self._seen - log_p[:-1]) / self._noise)
+        return _linearised(gradients[:-1] / self._noise, (self._seen - log_p[:-1]) / self._noise)
 
 
 class SampledTokens:
@@ -145,16 +144,18 @@ class SampledTokens:
         self._counts = rng.multinomial(n, p / p.sum())
 
     def misfit(self, vector: np.ndarray) -> float:
-        with torch.no_grad():
-            log_p = torch.log_softmax(self._there(_at(self._there, vector)).double(), -1)
-        return -float(self._counts @ log_p.cpu().numpy())
+        return -float(self._counts @ self._log_p(vector))
 
-    def linearised(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        at = _at(self._there, vector)
+    def linearised(self, vector: np.ndarray) -> Linearised:
+        at, log_p = _at(self._there, vector), self._log_p(vector)
+        excess = self._counts - self._n * np.exp(log_p)
+        pulled = np.asarray(self._there.jacobian_operator(at).rmatvec(excess))
+        return Linearised(self._n * self._there.fisher(at), pulled, -float(self._counts @ log_p))
+
+    def _log_p(self, vector: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            p = torch.softmax(self._there(at).double(), -1).cpu().numpy()
-        pulled = self._there.jacobian_operator(at).rmatvec(self._counts - self._n * p)
-        return self._n * self._there.fisher(at), np.asarray(pulled)
+            logits = self._there(_at(self._there, vector))
+        return torch.log_softmax(logits.double(), -1).cpu().numpy()
 
 
 class Score:
@@ -170,50 +171,32 @@ class Score:
         layer: int,
         vector: np.ndarray,
     ) -> None:
-        self._completions = [torch.tensor(one) for one in completions]
-        self._functions = [
-            Completion(model, ids, one, layer, range(len(ids) - 1, len(ids) - 1 + len(one)))
-            for one in completions
-        ]
+        self._score = OppositeCompletions(model, ids, completions, layer)
         self._seen = round(self.value(vector) / API_STEP) * API_STEP
         self._noise = API_STEP / np.sqrt(12)
 
     def value(self, vector: np.ndarray) -> float:
         """Nats per token."""
-        with torch.no_grad():
-            means = [
-                torch.log_softmax(function(vector).double(), -1)
-                .gather(-1, chosen.to(function.logits.device)[:, None])
-                .mean()
-                for function, chosen in zip(self._functions, self._completions, strict=True)
-            ]
-        return float(means[0] - means[1])
-
-    def gradient(self, vector: np.ndarray) -> np.ndarray:
-        """(d,) of the value."""
-        total = np.zeros(len(vector))
-        signed = zip((1.0, -1.0), self._functions, self._completions, strict=True)
-        for sign, function, chosen in signed:
-            with torch.no_grad():
-                weights = -torch.softmax(function(vector).double(), -1)
-            weights[torch.arange(len(chosen)), chosen] += 1
-            cotangent = (sign / len(chosen) * weights).reshape(-1).cpu().numpy()
-            total += function.jacobian_operator(vector).rmatvec(cotangent)
-        return total
+        return float(self._score(vector[None])[0])
 
     def misfit(self, vector: np.ndarray) -> float:
         return 0.5 * ((self._seen - self.value(vector)) / self._noise) ** 2
 
-    def linearised(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        row = self.gradient(vector) / self._noise
-        residual = (self._seen - self.value(vector)) / self._noise
-        return np.outer(row, row), row * residual
+    def linearised(self, vector: np.ndarray) -> Linearised:
+        value, gradient = self._score.with_gradient(vector)
+        residual = np.array([(self._seen - value) / self._noise])
+        return _linearised(gradient[None] / self._noise, residual)
 
 
 @lru_cache(maxsize=64)
 def jacobian_unsteered(model: LanguageModel, ids: tuple[int, ...], layer: int) -> np.ndarray:
     """(r, d) of all logits at the model's own state: the first step of every vector and rung."""
     return logit_coordinates(model).jacobian(Continuation(model, list(ids), layer))
+
+
+def _linearised(rows: np.ndarray, residual: np.ndarray) -> Linearised:
+    """Of values whose derivative is (n, d) and whose residual is (n,), in units of their noise."""
+    return Linearised(rows.T @ rows, rows.T @ residual, 0.5 * float(residual @ residual))
 
 
 def _at(there: Continuation, vector: Any) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,6 +12,17 @@ import numpy as np
 # as noise, keeps a step from fitting curvature with directions that are hardly seen.
 _CURVATURE_SHARE = 0.1
 _HALVINGS = 6
+
+
+class Linearised(NamedTuple):
+    """An observation's log-likelihood around a vector, in nats.
+
+    ``information`` (d, d) and ``gradient`` (d,) of it, and its ``misfit`` there.
+    """
+
+    information: np.ndarray
+    gradient: np.ndarray
+    misfit: float
 
 
 class Observation(Protocol):
@@ -26,8 +37,8 @@ class Observation(Protocol):
         """Minus the log-likelihood, in nats, up to a constant."""
         ...
 
-    def linearised(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Information (d, d) and gradient (d,) of the log-likelihood."""
+    def linearised(self, vector: np.ndarray) -> Linearised:
+        """The log-likelihood's derivatives at the vector."""
         ...
 
 
@@ -82,17 +93,18 @@ def most_probable(
     information = np.zeros((width, width))
     for step in range(1, steps + 1):
         found = [observation.linearised(vector) for observation in observations]
-        information = np.sum([one for one, _ in found], axis=0)
-        misfit = sum(observation.misfit(vector) for observation in observations)
+        information = np.sum([one.information for one in found], axis=0)
+        misfit = sum(one.misfit for one in found)
         inflation = _inflation(observations, misfit)
-        gradient = np.sum([one for _, one in found], axis=0) / inflation - precision * vector
+        gradient = np.sum([one.gradient for one in found], axis=0) / inflation - precision * vector
         direction = np.linalg.solve(information / inflation + precision * np.eye(width), gradient)
 
         def objective(at: np.ndarray, inflation: float = inflation) -> float:
             fit = sum(observation.misfit(at) for observation in observations)
             return fit / inflation + 0.5 * precision * float(at @ at)
 
-        share = _backtrack(objective, vector, direction)
+        before = misfit / inflation + 0.5 * precision * float(vector @ vector)
+        share = _backtrack(objective, before, vector, direction)
         vector = vector + share * direction
         short = np.linalg.norm(direction) <= tolerance * np.linalg.norm(vector)
         if short and inflation == 1:
@@ -112,10 +124,12 @@ def _inflation(observations: Sequence[Observation], misfit: float) -> float:
 
 
 def _backtrack(
-    objective: Callable[[np.ndarray], float], vector: np.ndarray, direction: np.ndarray
+    objective: Callable[[np.ndarray], float],
+    before: float,
+    vector: np.ndarray,
+    direction: np.ndarray,
 ) -> float:
     """1, or a power of a half of it, at which the objective falls; 0 if it falls nowhere."""
-    before = objective(vector)
     for halving in range(_HALVINGS + 1):
         share = 0.5**halving
         if objective(vector + share * direction) < before:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from identifiability.cells import Cell
-from identifiability.spectrum import Spectrum
+from identifiability.spectrum import Spectrum, epsilon_null_counts
 from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.across_environments.environment_contexts import (
     TOO_FEW,
@@ -108,10 +108,9 @@ def epsilon_paths(
     sums = np.cumsum(metrics, axis=1)
     values = np.linalg.eigvalsh(sums)  # (stacks, E, d)
     counts = np.arange(1, metrics.shape[1] + 1)[None, :, None]
-    cut = 2 * epsilon / radius**2
     return {
-        SUMMED: np.sum(values <= cut, axis=2).astype(float),
-        MEAN: np.sum(values / counts <= cut, axis=2).astype(float),
+        SUMMED: epsilon_null_counts(values, epsilon, radius).astype(float),
+        MEAN: epsilon_null_counts(values / counts, epsilon, radius).astype(float),
     }
 
 

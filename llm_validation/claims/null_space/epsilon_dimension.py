@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from identifiability.cells import Cell
+from identifiability.spectrum import epsilon_null_counts
 from identifiability.statistics import Interval, cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
 from llm_validation.claims.judgement import EPSILON, LOG_BAND, reported, within
@@ -44,7 +45,7 @@ class Dimension:
         """(B,) for spectra (B, d)."""
         if self.epsilon is None or self.radius is None:
             return _effective_ranks(values)
-        return np.sum(0.5 * values * self.radius**2 <= self.epsilon, axis=1).astype(float)
+        return epsilon_null_counts(values, self.epsilon, self.radius).astype(float)
 
 
 def dimension_arms(setting: Setting, claim: str, layer: int) -> list[Arm]:

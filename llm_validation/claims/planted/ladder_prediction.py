@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from identifiability.spectrum import Spectrum
+from identifiability.spectrum import epsilon_null_counts
 from llm_validation.measurements.observations import (
     API_STEP,
     BFLOAT16,
@@ -92,8 +92,7 @@ def expected_cosine(information: np.ndarray, planted: np.ndarray) -> float:
 
 def indistinguishable(eigenvalues: np.ndarray, radius: float) -> int:
     """Directions along which a displacement of that length is not told from none."""
-    spectrum = Spectrum.of(np.diag(eigenvalues))
-    return spectrum.epsilon_null_dimension(DISTINGUISHABLE, radius)
+    return int(epsilon_null_counts(eigenvalues, DISTINGUISHABLE, radius))
 
 
 def turning_rung(cosines: Sequence[tuple[str, float]], recovered: float) -> str | None:

@@ -8,10 +8,10 @@ import torch
 
 from identifiability.errors import InvalidInput
 from llm_validation.audit.observed import metric, observed, rounding, steps_apart
-from llm_validation.measurements.completion_log_likelihoods import measure
 from tests.llm_validation.architectures import WIDTH
 from tests.llm_validation.audit.small_model import saved
 from tests.llm_validation.full_forward import full_logits
+from tests.llm_validation.steered_completion import by_full_forward
 
 IDS, LAYER = [5, 9, 33, 7, 21, 40], 1
 COMPLETION, OTHER = [11, 8, 50], [6, 30]
@@ -84,14 +84,15 @@ def test_topk_sees_no_more_than_all_and_k_directions(model):
     assert values[5] < 1e-12 * values[0]
 
 
-def test_the_score_is_that_of_the_claims_and_its_metric_has_rank_one(model, steps):
-    """Against ``completion_log_likelihoods``, which shares no code with it but the suffix."""
-    rows = np.concatenate([BASE[None], BASE + steps])
-    found = measure(
-        model, prompt_ids=IDS, completions=[COMPLETION, OTHER], layer=LAYER, displacements=rows
-    )
-    means = found["log_likelihood"] / found["tokens"]
-    scores = means[:, 0] - means[:, 1]
+def test_the_score_is_the_log_odds_per_token_and_its_metric_has_rank_one(model, steps):
+    """Against full forward passes of the whole text, steered by a mask."""
+    last = len(IDS) - 1
+    scores = [
+        by_full_forward(model, IDS, COMPLETION, at, LAYER, last) / len(COMPLETION)
+        - by_full_forward(model, IDS, OTHER, at, LAYER, last) / len(OTHER)
+        for at in [BASE, *(BASE + steps)]
+    ]
+    scores = np.array(scores)
     there = observed(model, KINDS["score"], IDS, LAYER)
     expected = (scores[1:] - scores[0]) ** 2 / (2 * 0.3)
     np.testing.assert_allclose(there.divergences(BASE, BASE + steps), expected, rtol=1e-8)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from identifiability.errors import InvalidInput
-from llm_validation.hooks import steer
-from llm_validation.measurements import completion_log_likelihoods
+from llm_validation import completion_likelihood
 from llm_validation.measurements.completion_log_likelihoods import measure
 from tests.llm_validation.architectures import WIDTH, prompt
+from tests.llm_validation.steered_completion import by_full_forward
 from tests.llm_validation.tiny_language_model import tiny_language_model
 
 PROMPT = prompt(9)[0].tolist()
@@ -19,17 +18,6 @@ DISPLACEMENTS = np.random.default_rng(2).standard_normal((3, WIDTH)) * [[0.0], [
 LAYER = 1
 # Set before measuring: sums of a few log-probabilities of order 10, a thousand roundings.
 EXACT = 1e-11
-
-
-def by_full_forward(model, prompt_ids, completion, displacement, first) -> float:
-    """Sum of log p over the completion, the displacement at every position from ``first`` on."""
-    ids = torch.tensor([[*prompt_ids, *completion]])
-    mask = torch.arange(ids.shape[1])[None] >= first
-    with steer(model, displacement, LAYER, 1.0, mask), torch.no_grad():
-        logits = model.model(input_ids=ids, use_cache=False).logits[0]
-    log_p = torch.log_softmax(logits, -1)
-    start = len(prompt_ids) - 1
-    return float(sum(log_p[start + t, token] for t, token in enumerate(completion)))
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "mistral", "gemma2", "bloom"])
@@ -47,11 +35,11 @@ def test_they_are_those_of_a_full_forward_steered_from_the_last_prompt_token_on(
     assert found["log_likelihood"].dtype == np.float64
     for row, displacement in enumerate(DISPLACEMENTS):
         for column, completion in enumerate(COMPLETIONS):
-            expected = by_full_forward(model, PROMPT, completion, displacement, last)
+            expected = by_full_forward(model, PROMPT, completion, displacement, LAYER, last)
             assert found["log_likelihood"][row, column] == pytest.approx(expected, abs=EXACT)
     # Steered one token later, or one earlier, is something else.
     for first in (last - 1, last + 1):
-        other = by_full_forward(model, PROMPT, COMPLETIONS[0], DISPLACEMENTS[1], first)
+        other = by_full_forward(model, PROMPT, COMPLETIONS[0], DISPLACEMENTS[1], LAYER, first)
         assert abs(found["log_likelihood"][1, 0] - other) > 1e-3
 
 
@@ -60,7 +48,7 @@ def test_a_prompt_of_one_token_has_no_prefix_to_share():
     found = measure(
         model, prompt_ids=[7], completions=[[9, 40]], layer=LAYER, displacements=DISPLACEMENTS
     )
-    expected = [by_full_forward(model, [7], [9, 40], delta, 0) for delta in DISPLACEMENTS]
+    expected = [by_full_forward(model, [7], [9, 40], delta, LAYER, 0) for delta in DISPLACEMENTS]
     assert found["log_likelihood"][:, 0] == pytest.approx(expected, abs=EXACT)
 
 
@@ -75,7 +63,7 @@ def test_chunks_change_nothing_and_it_repeats(monkeypatch):
 
     first = run()
     assert np.array_equal(first, run())
-    monkeypatch.setattr(completion_log_likelihoods, "_TOKENS_AT_ONCE", 8)  # 2, 1 and 8 rows
+    monkeypatch.setattr(completion_likelihood, "_TOKENS_AT_ONCE", 8)  # 2, 1 and 8 rows
     assert run() == pytest.approx(first, abs=EXACT)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from llm_validation.measurements.posterior import _inflation, most_probable
+from llm_validation.measurements.posterior import Linearised, _inflation, most_probable
 
 WIDTH = 5
 
@@ -28,7 +28,8 @@ class Smooth:
     def linearised(self, vector):
         slopes = 1 + 2 * self._bend * (self._rows @ vector)
         rows = slopes[:, None] * self._rows / self._noise
-        return rows.T @ rows, rows.T @ ((self._seen - self._of(vector)) / self._noise)
+        gradient = rows.T @ ((self._seen - self._of(vector)) / self._noise)
+        return Linearised(rows.T @ rows, gradient, self.misfit(vector))
 
 
 @pytest.fixture
@@ -84,8 +85,8 @@ def test_what_is_not_seen_stays_zero(planted):
 def test_a_step_that_makes_things_worse_is_not_taken(planted):
     class Uphill(Smooth):
         def linearised(self, vector):
-            information, gradient = super().linearised(vector)
-            return information, -gradient
+            found = super().linearised(vector)
+            return found._replace(gradient=-found.gradient)
 
     fitted = most_probable([Uphill(rows(8), planted, 0.0, 0.1)], WIDTH, 1.0, steps=3)
     assert not fitted.converged
