@@ -106,4 +106,4 @@ def _tensor(value: Any, name: str, expected: str) -> torch.Tensor:
         raise InvalidInput(f"{name} must be rows of equal length; pass them one by one") from None
     if array.dtype.kind not in "fiubc":
         raise InvalidInput(f"{name} must be {expected}, got {type(value).__name__}; convert it")
-    return torch.as_tensor(array)
+    return torch.as_tensor(array if array.flags.writeable else array.copy())

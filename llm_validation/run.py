@@ -57,6 +57,7 @@ def _run(
         results = run_cells(cells, store, workers=workers, cluster=cluster, advance=advance)
         missing.update({cell.label: reason for cell, reason in results.missing.items()})
 
+    complete(setting.vector_cells())
     complete(list(chain.from_iterable(claim.preparation(setting) for claim in chosen)))
     predicted: list[tuple[Claim, list[Arm]]] = []
     for claim in chosen:

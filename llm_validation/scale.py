@@ -24,11 +24,11 @@ class PromptCounts:
 
 
 PROMPTS = {
-    Scale.QUICK: PromptCounts(10, 10, 12),
+    Scale.QUICK: PromptCounts(6, 6, 8),
     Scale.THIN: PromptCounts(12, 12, 12),
     Scale.FULL: PromptCounts(20, 20, 40),
 }
-ERROR_PROMPTS = 2
+ERROR_PROMPTS = {Scale.QUICK: 1, Scale.THIN: 2, Scale.FULL: 2}
 """Prompts on which float32 is compared with float64; each costs as much as four metrics."""
 
 TRAITS = {

@@ -201,7 +201,7 @@ class Setting:
         label = f"metric in float64, layer {layer}"
         return [
             self.cell("fisher_metric", label, function="rounding", ids=ids, layer=layer)
-            for ids in self.prompts.choosing[:ERROR_PROMPTS]
+            for ids in self.prompts.choosing[: ERROR_PROMPTS[self.scale]]
         ]
 
     def metric_error(self, layer: int) -> float:
@@ -245,5 +245,8 @@ class Setting:
 
 
 def quadratic_divergences(metric: np.ndarray, displacements: np.ndarray) -> np.ndarray:
-    """(k,) half of delta^T G delta for one metric (d, d) and displacements (k, d), in nats."""
-    return 0.5 * np.einsum("ki,ki->k", displacements @ metric, displacements)
+    """(k,) half of delta^T G delta for one metric (d, d) and displacements (k, d), in nats.
+
+    Along a null direction rounding leaves either sign; a metric has no negative ones.
+    """
+    return np.maximum(0.5 * np.einsum("ki,ki->k", displacements @ metric, displacements), 0)

@@ -1,9 +1,9 @@
 """The records that claims are made of: what is predicted, what will measure it, what came out.
 
-A claim is a module of this folder. ``preparation(setting)`` names the cells that its predictions
-rest on; ``predict(setting)`` states every number, in ``Arm``s that name the cells which will
-measure them; ``judge(setting, arms)`` turns the measured cells into rows. Predictions are stored
-before any of their cells runs.
+A claim is a module of this folder. When the vectors have been extracted, ``preparation(setting)``
+names the cells that its predictions rest on; ``predict(setting)`` states every number, in ``Arm``s
+that name the cells which will measure them; ``judge(setting, arms)`` turns the measured cells into
+rows. Predictions are stored before any of their cells runs.
 """
 
 from __future__ import annotations

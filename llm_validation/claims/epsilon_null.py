@@ -45,7 +45,7 @@ TITLE = "directions of low Fisher information are invisible"
 SCALES = frozenset(Scale)
 
 STRENGTHS = {
-    Scale.QUICK: (0.25, 0.5, 1.0, 2.0),
+    Scale.QUICK: (0.5, 1.0),
     Scale.THIN: (0.1, 0.25, 0.5, 1.0, 1.5, 2.0),
     Scale.FULL: (0.1, 0.25, 0.5, 1.0, 1.5, 2.0),
 }

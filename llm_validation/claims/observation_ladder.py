@@ -38,6 +38,7 @@ from llm_validation.claims.planted.ladder_cells import (
     observation_cells,
     rungs_of,
     score_index,
+    traits_of,
 )
 from llm_validation.claims.planted.ladder_prediction import (
     LADDER,
@@ -101,7 +102,7 @@ def predict(setting: Setting) -> list[Arm]:
     return [
         arm
         for layer in setting.layers
-        for trait in setting.traits
+        for trait in traits_of(setting)
         for alpha in ALPHAS[setting.scale]
         for rung in rungs_of(setting)
         for arm in (_greedy if rung == GREEDY else _arms)(setting, layer, trait, alpha, rung)

@@ -41,11 +41,11 @@ TITLE = "a random orthogonal direction is not invisible"
 SCALES = frozenset(Scale)
 
 STRENGTHS = {
-    Scale.QUICK: (0.25, 0.5, 1.0, 2.0),
+    Scale.QUICK: (0.5, 1.0),
     Scale.THIN: (0.1, 0.25, 0.5, 1.0, 2.0),
     Scale.FULL: (0.1, 0.25, 0.5, 1.0, 1.5, 2.0),
 }
-DIRECTIONS = {Scale.QUICK: 10, Scale.THIN: 10, Scale.FULL: 20}
+DIRECTIONS = {Scale.QUICK: 6, Scale.THIN: 10, Scale.FULL: 20}
 
 
 def preparation(setting: Setting) -> list[Cell]:

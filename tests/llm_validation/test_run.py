@@ -57,8 +57,9 @@ def test_predictions_are_stored_before_any_measuring_cell(
     monkeypatch.setattr(module, "run_cells", watched)
     with Store(tmp_path / "out") as store:
         found = run(request_of_a_tiny_model, store, workers=1)
-    (before, none), (after, stated) = seen
+    (vectors, _), (before, none), (after, stated) = seen
     measuring = "llm_validation.measurements.divergences"
+    assert vectors == {"llm_validation.measurements.last_states"}
     assert measuring not in before and none == 0
     assert after == {measuring} and stated == len(found["predictions"]) > 0
     assert found["claims"] and found["cells"]["missing"] == []

@@ -37,13 +37,11 @@ STRENGTHS = {
 """From which one is chosen: those of the paper's sweep; at quick scale the paper's own."""
 
 PAIRS = {
-    Scale.QUICK: {"choose": 6, "held_out": 8},
+    Scale.QUICK: {"choose": 4, "held_out": 6},
     Scale.THIN: {"choose": 8, "held_out": 12},
     Scale.FULL: {"choose": 20, "held_out": 20},
 }
 """Most pairs of completions of each split that are scored; the shipped traits have 12 or 13."""
-
-_QUESTIONS_AT_ONCE = 4  # a few seconds of one core
 
 
 def unusable(trait: Trait) -> str:
@@ -75,7 +73,7 @@ class Choice:
 
 
 def development_cells(setting: Setting, trait: str) -> list[Cell]:
-    """Scores of the development completions under v at every layer, a few pairs a cell."""
+    """Scores of the development completions under v and -v at every layer, a pair a cell."""
     return [cell for layer in setting.layers for cell in _development_cells(setting, trait, layer)]
 
 
@@ -204,23 +202,21 @@ def gate(
 def _development(setting: Setting, trait: str, layer: int) -> np.ndarray:
     """(n, 1 + 2 S, 2) log-likelihoods per token: unsteered, under v at S strengths, under -v."""
     found = [setting.of(cell) for cell in _development_cells(setting, trait, layer)]
-    return np.concatenate([one["log_likelihood"] / one["tokens"][:, None] for one in found])
+    return np.array([one["log_likelihood"] / one["tokens"] for one in found])
 
 
 def _development_cells(setting: Setting, trait: str, layer: int) -> list[Cell]:
-    pairs = setting.traits[trait].pairs
-    questions = _questions(setting, trait, "choose")
+    strengths = STRENGTHS[setting.scale]
+    steps = np.array([0.0, *strengths, *(-strength for strength in strengths)])
     return [
         setting.cell(
-            "development_scores",
+            "completion_log_likelihoods",
             f"development {trait}, layer {layer}",
-            # In the batches that the vector itself is extracted from, for the same vector.
-            contrast=[list(cell.settings["prompts"]) for cell in setting.pair_cells(pairs, "")],
-            questions=questions[start : start + _QUESTIONS_AT_ONCE],
+            **question,
             layer=layer,
-            strengths=list(STRENGTHS[setting.scale]),
+            displacements=np.outer(steps, setting.vector(trait, layer)),
         )
-        for start in range(0, len(questions), _QUESTIONS_AT_ONCE)
+        for question in _questions(setting, trait, "choose")
     ]
 
 

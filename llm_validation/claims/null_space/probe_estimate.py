@@ -24,7 +24,7 @@ from llm_validation.setting import Setting
 PROBES = {Scale.QUICK: 200, Scale.THIN: 300, Scale.FULL: 1000}
 """Probes for each prompt; the paper takes 1000."""
 
-PROMPTS = {Scale.QUICK: 3, Scale.THIN: 4, Scale.FULL: 12}
+PROMPTS = {Scale.QUICK: 2, Scale.THIN: 4, Scale.FULL: 12}
 THRESHOLD = 0.05
 """Of the largest: the paper's."""
 

@@ -26,7 +26,7 @@ COUNTS = {Scale.QUICK: (2,), Scale.THIN: (1, 2, 6), Scale.FULL: (1, 2, 4, 8, 10)
 """On the other rungs; each count has two blocks or more of predicting and of measuring prompts."""
 
 DENSE_BLOCKS = {Scale.QUICK: 2, Scale.THIN: 2, Scale.FULL: 4}
-BLOCKS = dict.fromkeys(Scale, 4)
+BLOCKS = {Scale.QUICK: 2, Scale.THIN: 4, Scale.FULL: 4}
 """At most so many disjoint blocks of measuring prompts."""
 
 GREEDY_PROMPTS = {Scale.QUICK: 4, Scale.THIN: 6, Scale.FULL: 20}
@@ -40,6 +40,12 @@ _RIVALS, _DRAWS = 20, 32
 def rungs_of(setting: Setting) -> tuple[str, ...]:
     """Finest first."""
     return QUICK_RUNGS if setting.scale is Scale.QUICK else LADDER
+
+
+def traits_of(setting: Setting) -> list[str]:
+    """Traits whose vectors are planted: at quick scale the first alone."""
+    names = list(setting.traits)
+    return names[:1] if setting.scale is Scale.QUICK else names
 
 
 def counts_of(setting: Setting, rung: str) -> tuple[int, ...]:
@@ -56,7 +62,7 @@ def most_likeliest(setting: Setting) -> int:
 
 def score_index(setting: Setting, trait: str) -> int:
     """Which of the scores of an information cell is the trait's."""
-    return list(setting.traits).index(trait)
+    return traits_of(setting).index(trait)
 
 
 def completion_pair(setting: Setting, trait: str, place: int) -> list[list[int]]:
@@ -74,7 +80,7 @@ def information_cell(setting: Setting, ids: list[int], place: int, layer: int) -
         ids=ids,
         layer=layer,
         likeliest=most_likeliest(setting),
-        completions=[completion_pair(setting, trait, place) for trait in setting.traits],
+        completions=[completion_pair(setting, trait, place) for trait in traits_of(setting)],
         seed=setting.seed,
     )
 

@@ -83,7 +83,6 @@ class ScoredSetting(KnownSetting):
     def _answer(self, cell: Cell) -> Mapping[str, Any]:
         name = cell.function.removeprefix("llm_validation.measurements.")
         answers = {
-            "development_scores:measure": self._development,
             "score_gradient:measure": self._gradient,
             "completion_log_likelihoods:measure": self._log_likelihoods,
             "unsteered_log_likelihoods:measure": self._unsteered,
@@ -122,19 +121,6 @@ class ScoredSetting(KnownSetting):
         self, prompt_ids: list[int], completions: list[list[int]]
     ) -> dict[str, np.ndarray]:
         return self._log_likelihoods(prompt_ids, completions, -1, np.zeros((1, self.width)))
-
-    def _development(
-        self,
-        contrast: Any,
-        questions: list[dict[str, Any]],
-        layer: int,
-        strengths: list[float],
-    ) -> dict[str, np.ndarray]:
-        steps = np.array([0.0, *strengths, *(-one for one in strengths)])
-        rows = np.outer(steps, self.planted)
-        found = [self._log_likelihoods(**q, layer=layer, displacements=rows) for q in questions]
-        names = ("log_likelihood", "tokens")
-        return {name: np.array([one[name] for one in found]) for name in names}
 
 
 def _trait(name: str) -> Trait:

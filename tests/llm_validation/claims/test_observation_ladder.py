@@ -22,6 +22,8 @@ def small(monkeypatch):
     )
     for sizes in (ladder_cells.BLOCKS, ladder_cells.DENSE_BLOCKS):
         monkeypatch.setitem(sizes, Scale.QUICK, 6)  # the fewest that are judged
+    for counts in (ladder_cells.COUNTS, ladder_cells.DENSE_COUNTS, ladder_cells.FLOAT32_COUNTS):
+        monkeypatch.setitem(counts, Scale.QUICK, (2,))
     monkeypatch.setitem(ladder_cells.GREEDY_PROMPTS, Scale.QUICK, 2)
     monkeypatch.setitem(observation_ladder.PREDICTING, Scale.QUICK, 12)
 

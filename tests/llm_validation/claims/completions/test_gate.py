@@ -73,11 +73,11 @@ class Developed(ScoredSetting):
 
     given: dict[int, np.ndarray]
 
-    def _development(self, contrast, questions, layer, strengths):
+    def _log_likelihoods(self, prompt_ids, completions, layer, displacements):
         asked = [pair for pair in self.traits["planted"].completions if pair.split == "choose"]
         prompts = [self.model.tokenizer(pair.prompt)["input_ids"] for pair in asked]
-        some = [prompts.index(list(question["prompt_ids"])) for question in questions]
-        return {"log_likelihood": self.given[layer][some], "tokens": np.ones((len(some), 2))}
+        place = prompts.index(list(prompt_ids))
+        return {"log_likelihood": self.given[layer][place], "tokens": np.ones(2)}
 
 
 def developed(effects: dict[int, list[float]], loss: dict[int, list[float]]) -> Developed:
@@ -128,9 +128,11 @@ def test_it_is_validated_under_both_instructions_on_every_pair_of_both_splits():
 def test_choosing_and_gradients_read_development_completions_alone():
     setting = ScoredSetting()
     cells = module.development_cells(setting, "planted")
-    questions = [question for cell in cells for question in cell.settings["questions"]]
-    assert len(questions) == PAIRS
-    chosen = {tuple(ids) for question in questions for ids in question["completions"]}
+    assert len(cells) == PAIRS
+    chosen = {tuple(ids) for cell in cells for ids in cell.settings["completions"]}
+    steps = np.array([0, 0.5, 1, 2, -0.5, -1, -2])
+    for cell in cells:
+        assert np.array_equal(cell.settings["displacements"], np.outer(steps, setting.planted))
     for one in module.gradient_cells(setting, "planted", 3):
         assert {tuple(ids) for ids in one.settings["completions"]} <= chosen
     held_out = {
@@ -146,12 +148,8 @@ def test_choosing_and_gradients_read_development_completions_alone():
 def test_smaller_scales_score_fewer_pairs():
     setting = ScoredSetting(scale=Scale.QUICK)
     assert module.traits(setting) == ["planted"]
-    questions = [
-        question
-        for cell in module.development_cells(setting, "planted")
-        for question in cell.settings["questions"]
-    ]
-    assert len(questions) == len(module.gradient_cells(setting, "planted", 3)) == 6
+    cells = module.development_cells(setting, "planted")
+    assert len(cells) == len(module.gradient_cells(setting, "planted", 3)) == 4
 
 
 def test_a_trait_that_cannot_be_scored_says_why():
