@@ -1,9 +1,8 @@
 """A cell: one measurement that depends on nothing but what it is given, and the key that says so.
 
 The key is the SHA-256 of the function, its settings, the context they are measured in, and the
-source of the module that measures. Two cells of one key are one cell. What that module imports is
-not in the key: a change there that alters results has to raise ``VERSION`` in the module, or
-``CELL_VERSION``.
+source of the module that measures and of all that it imports from this project. Two cells of one
+key are one cell. Versions of other libraries are not in the key but in the store's provenance.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from identifiability.errors import InvalidInput
+from identifiability.source_hash import source_hash
 
 CELL_VERSION = 1
 """Part of every key; raised when the meaning of cells in general changes."""
@@ -36,7 +35,7 @@ class Cell:
     function : str
         ``package.module:name``, imported where it runs and called as
         ``function(context, **settings)``. It returns a dict of JSON-plain values and numpy arrays
-        that the settings determine. The source of its module is part of the key.
+        that the settings determine.
     settings : Mapping
         JSON-plain values and numpy arrays: everything that matters. Tuples become lists and numpy
         scalars Python's numbers. A ``seed`` of None is replaced by the cell's own ``seed``.
@@ -115,17 +114,8 @@ class Cell:
 
 
 def _version(module: str) -> list[Any]:
-    """SHA-256 of a module's source, and its ``VERSION`` if it has one."""
-    found = importlib.import_module(module)
-    return [_source(getattr(found, "__file__", None)), getattr(found, "VERSION", None)]
-
-
-@lru_cache
-def _source(path: str | None) -> str | None:
-    """None for what is not written in Python."""
-    if path is None or not path.endswith(".py"):
-        return None
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    """SHA-256 of the source that a module is made of, and its ``VERSION`` if it has one."""
+    return [source_hash(module), getattr(importlib.import_module(module), "VERSION", None)]
 
 
 def canonical(value: Any) -> str:

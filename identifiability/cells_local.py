@@ -7,7 +7,7 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -83,8 +83,19 @@ def _until_a_worker_is_killed(
                 mistake.result()
         except BaseException:
             # An error, Ctrl-C, or a reader that stopped: what is in flight is wanted no more.
+            _until_handed_out(in_flight)
             executor.shutdown(wait=False, kill_workers=True)
             raise
+
+
+def _until_handed_out(futures: Iterable[Future[Outcome]]) -> None:
+    """Wait until loky has queued what was submitted: its thread trips over the rest on the way out.
+
+    That takes as long as waking a thread; it would go on to print a KeyError after our own words.
+    """
+    deadline = time.monotonic() + 1
+    while not all(one.running() or one.done() for one in futures) and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _executor(workers: int) -> Any:

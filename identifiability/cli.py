@@ -2,25 +2,30 @@
 
 Subcommands are found through the entry points ``identifiability.commands``, which every folder of
 the project fills, and loaded only when asked for. Exit status: 0 done, 1 something was not as
-predicted, 2 wrong use, said in one sentence on stderr.
+predicted, 2 wrong use, said in one sentence on stderr; ``endings`` has those of a run cut short.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 import typer.main
 from typer.core import TyperGroup
 
 from identifiability.choose import unknown
+from identifiability.endings import INTERRUPTED, ending
 from identifiability.errors import InvalidInput
 
+PROGRAM = "identifiability"
 COMMANDS = "identifiability.commands"
 _ORDER = ("verify", "proofs", "toy", "llm", "extract", "audit", "notebooks", "report", "models")
+_EXAMPLES = "\nExamples\n--------\n"
 
 
 class LazyCommands(TyperGroup):
@@ -32,18 +37,28 @@ class LazyCommands(TyperGroup):
         return known + sorted(set(names) - set(_ORDER))
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in _installed():
-            raise unknown("command", cmd_name, self.list_commands(ctx))
-        single = typer.Typer(add_completion=False)
-        single.command(cmd_name)(_installed()[cmd_name].load())
-        return typer.main.get_command(single)
+        installed = _installed()
+        if cmd_name in installed:
+            return as_command(cmd_name, installed[cmd_name].load())
+        if ctx.resilient_parsing:  # a shell that completes a line wants no advice in the middle
+            return None
+        raise unknown("command", cmd_name, self.list_commands(ctx))
 
 
 def _installed() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=COMMANDS)}
 
 
-app = typer.Typer(cls=LazyCommands, no_args_is_help=True, pretty_exceptions_enable=False)
+def as_command(name: str, function: Callable[..., None]) -> Any:
+    """A command from a function; the examples of its docstring come last, next to the prompt."""
+    words, _, examples = (inspect.getdoc(function) or "").partition(_EXAMPLES)
+    epilog = "Examples\n" + inspect.cleandoc(examples.removeprefix("::"))
+    single = typer.Typer(add_completion=False)
+    single.command(name, help=words, epilog=epilog if examples else None)(function)
+    return typer.main.get_command(single)
+
+
+app = typer.Typer(cls=LazyCommands, pretty_exceptions_enable=False)
 
 
 def _show_version(wanted: bool) -> None:
@@ -67,19 +82,21 @@ def identifiability(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; every foreseeable misuse ends in one sentence and status 2."""
+    """Run the command line; without a command, its help."""
     if arguments is not None:
         # `python -m proofs N1` is `identifiability proofs N1`, and is recorded as that.
-        sys.argv = ["identifiability", *arguments]
+        sys.argv = [PROGRAM, *arguments]
+    with ending(PROGRAM):
+        status = _run(sys.argv[1:] or ["--help"])
+    sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
     try:
-        status = app(arguments, standalone_mode=False)
-    except InvalidInput as error:
-        _fail(str(error))
+        # By its name, however it was called: what completes a line looks for that.
+        status = app(arguments, prog_name=PROGRAM, standalone_mode=False)
     except typer.TyperException as error:
-        _fail(error.format_message() if hasattr(error, "format_message") else str(error))
-    sys.exit(status if isinstance(status, int) else 0)
-
-
-def _fail(sentence: str) -> NoReturn:
-    print(f"identifiability: {' '.join(sentence.split())}", file=sys.stderr)
-    sys.exit(2)
+        raise InvalidInput(error.format_message()) from error
+    if status == INTERRUPTED:  # typer has taken it
+        raise KeyboardInterrupt
+    return status if isinstance(status, int) else 0

@@ -10,6 +10,7 @@ divergence at the given radius stays within epsilon (N7). With P the projection 
 from __future__ import annotations
 
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,14 @@ import numpy as np
 from identifiability.errors import InvalidInput
 from identifiability.exact import exact_rank
 from identifiability.spectrum import Spectrum, dense, entry_error, is_metric
-from identifiability.validation import as_matrix, as_vector
+from identifiability.validation import as_matrix, as_vector, moderate
 from identifiability.verdict import Certificate, CertificateKind, Report, Verdict, Witness
 
 _EXACT_ENTRIES = (
     2000  # exact rank of as many doubles, 50-bit integers, takes a fraction of a second
 )
+SHORTEST = 1e-150
+"""Largest entry of the shortest vector whose squares float64 holds with all their digits."""
 _ANGLE = 1e-9  # radians; two directions closer than this are the same in what follows
 
 
@@ -74,7 +77,7 @@ class EquivalenceClass:
         if isinstance(operator, Spectrum):
             self.spectrum = operator
         else:
-            self._matrix = as_matrix(dense(operator), "operator")
+            self._matrix = moderate(as_matrix(dense(operator), "operator"), "operator")
             # A symmetric array that is said to be an affine map's matrix is no metric.
             read_as_metric = is_metric(operator, self._matrix)
             if affine and not hasattr(operator, "symmetric"):
@@ -83,7 +86,7 @@ class EquivalenceClass:
             self.spectrum = spectrum or Spectrum.of(
                 self._matrix, metric=read_as_metric, error=error
             )
-        self.vector = as_vector(vector, "vector", width=self.spectrum.width)
+        self.vector = self._checked(vector, "vector")
         self.epsilon, self.radius, self.affine = epsilon, radius, affine
         rank = self.spectrum.rank()
         if epsilon is not None and radius is not None:
@@ -108,12 +111,16 @@ class EquivalenceClass:
 
     def distance(self, other: Any) -> float:
         """Norm of the part of ``other - v`` that is seen: 0 for members."""
-        difference = as_vector(other, "other", width=self.spectrum.width) - self.vector
+        difference = self._checked(other, "other") - self.vector
         return float(np.linalg.norm(self._seen.T @ difference))
+
+    def _checked(self, given: Any, name: str) -> np.ndarray:
+        vector = as_vector(given, name, width=self.spectrum.width)
+        return moderate(vector, name, smallest=SHORTEST)
 
     def contains(self, other: Any) -> bool:
         """Whether ``other`` is a member, to rounding, and within the radius if there is one."""
-        other = as_vector(other, "other", width=self.spectrum.width)
+        other = self._checked(other, "other")
         scale = max(float(np.linalg.norm(self.vector)), float(np.linalg.norm(other)))
         # sqrt(eps): forming a member rounds at eps, the subspace itself turns by up to eps/gap.
         inside = self.distance(other) <= np.sqrt(np.finfo(np.float64).eps) * scale
@@ -199,8 +206,8 @@ class EquivalenceClass:
         across: np.ndarray | None,
     ) -> np.ndarray:
         seen = float(np.linalg.norm(self.representative))
-        if not -1 <= cosine <= 1:
-            raise InvalidInput(f"cosine must lie in [-1, 1], got {cosine}")
+        if not isinstance(cosine, Real) or not -1 <= cosine <= 1:
+            raise InvalidInput(f"cosine must lie in [-1, 1], got {cosine}; choose another")
         wanted = np.arccos(cosine)  # radians away from v
         if seen <= _ANGLE * norm:
             # The class is the kernel itself: any direction in it, at the norm of v.

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from identifiability.errors import InvalidInput
+from identifiability.validation import as_count
 from identifiability.verdict import Certificate, CertificateKind
 
 # Primes are drawn from [2^61, 2^62): products of residues stay inside flint's 64-bit limbs. By
@@ -111,12 +112,17 @@ def generic_rank(
         probability at most ((r+1)·degree/p)^trials; the bound is for polynomials that do not
         vanish modulo p.
     """
-    if trials < 1:
-        raise InvalidInput(f"trials must be at least 1, got {trials}")
+    as_count(trials, "trials", at_least=1)
+    as_count(degree, "degree", at_least=0)
     ranks, shape = [], (0, 0)
     for _ in range(trials):
         prime = random_prime(rng)
         rows = instance(lambda p=prime: int(rng.integers(0, p)), prime)
+        if not rows or not rows[0]:
+            raise InvalidInput(
+                "instance must return the rows of a matrix, got an empty one; return lists of "
+                "integers"
+            )
         shape = (len(rows), len(rows[0]))
         ranks.append(modular_rank(rows, prime))
     rank = max(ranks)
@@ -146,22 +152,27 @@ def random_prime(rng: np.random.Generator) -> int:
 
 def _integer_rows(matrix: Any) -> list[list[int]]:
     """The matrix with each row multiplied by its common denominator: same rank, integers only."""
-    rows = matrix.tolist() if hasattr(matrix, "tolist") else list(matrix)
-    if not rows or not all(isinstance(row, list | tuple) and row for row in rows):
+    rows = matrix.tolist() if hasattr(matrix, "tolist") else matrix
+    if (
+        not isinstance(rows, list | tuple)
+        or not rows
+        or not all(isinstance(row, list | tuple) and row for row in rows)
+    ):
         raise InvalidInput(
-            "matrix must be (m, d) with at least one entry; got an empty or flat one"
+            "matrix must be (m, d) with at least one entry, got an empty or flat one; pass a list "
+            "of rows"
         )
     if len({len(row) for row in rows}) != 1:
-        raise InvalidInput("matrix must be (m, d); its rows have different lengths")
+        raise InvalidInput("matrix must be (m, d), its rows have different lengths; pad them")
     return [_cleared(row) for row in rows]
 
 
 def _cleared(row: Sequence[Any]) -> list[int]:
     try:
         fractions = [Fraction(str(x)) if _is_sympy(x) else Fraction(x) for x in row]
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, ArithmeticError) as error:
         raise InvalidInput(
-            f"matrix entries must be integers, fractions or finite floats; {error}"
+            f"matrix entries must be integers, fractions or finite floats ({error}); mend them"
         ) from error
     common = math.lcm(*(f.denominator for f in fractions))
     return [int(f * common) for f in fractions]

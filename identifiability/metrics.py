@@ -18,7 +18,7 @@ from scipy.optimize import linear_sum_assignment
 
 from identifiability.errors import InvalidInput
 from identifiability.gauge import Rotation
-from identifiability.validation import as_matrix, moderate
+from identifiability.validation import as_count, as_matrix, moderate
 
 _DRAWS = 200  # puts the standard error of a null mean, of spread 0.1 or less, below 0.01
 
@@ -90,6 +90,7 @@ def mcc_codes(estimated: Any, true: Any, *, draws: int = _DRAWS, seed: int = 0) 
     (1.0, (2, 1, 0), True)
     """
     estimated, true = _pair(estimated, true, "(n, k)")
+    _check_null(draws, seed)
     for name, codes in (("estimated", estimated), ("true", true)):
         if np.any(np.ptp(codes, axis=0) == 0):
             raise InvalidInput(
@@ -121,8 +122,9 @@ def mcc_directions(estimated: Any, true: Any, *, draws: int = _DRAWS, seed: int 
         For arrays that are not real, finite and of one shape, or a zero column.
     """
     estimated, true = _pair(estimated, true, "(d, k)")
+    _check_null(draws, seed)
     for name, columns in (("estimated", estimated), ("true", true)):
-        if not np.linalg.norm(columns, axis=0).all():
+        if not columns.any(axis=0).all():
             raise InvalidInput(f"{name} must have no zero column; zero has no direction")
     similarity = _cosines(estimated, true)
     return _matched(similarity, lambda turn: _cosines(true @ turn, true), draws, seed)
@@ -147,6 +149,7 @@ def amari_distance(estimated: Any, true: Any, *, draws: int = _DRAWS, seed: int 
         For arrays that are not real, finite and of one shape, or not of full column rank.
     """
     estimated, true = _pair(estimated, true, "(d, k)")
+    _check_null(draws, seed)
     size = true.shape[1]
     if size < 2 or any(np.linalg.matrix_rank(m) < size for m in (estimated, true)):
         raise InvalidInput(
@@ -178,12 +181,22 @@ def principal_angles(estimated: Any, true: Any, *, draws: int = _DRAWS, seed: in
     Raises
     ------
     InvalidInput
-        For arrays that are not real and finite, or of different width.
+        For arrays that are not real and finite, of different width, or not of full column rank.
     """
     first = moderate(as_matrix(estimated, "estimated", shape="(d, j)"), "estimated")
     second = moderate(as_matrix(true, "true", shape="(d, k)"), "true")
     if len(first) != len(second):
-        raise InvalidInput(f"both must have one width, got {first.shape} and {second.shape}")
+        raise InvalidInput(
+            f"both must have one width, got {first.shape} and {second.shape}; take both from one "
+            "layer"
+        )
+    _check_null(draws, seed)
+    for name, columns in (("estimated", first), ("true", second)):
+        if np.linalg.matrix_rank(_scaled(columns)) < columns.shape[1]:
+            raise InvalidInput(
+                f"{name} must have linearly independent columns, got {columns.shape} of lower "
+                "rank; pass a basis of the space"
+            )
     rng = np.random.default_rng(seed)
     angles = subspace_angles(first, second)
     null = [subspace_angles(rng.standard_normal(first.shape), second).mean() for _ in range(draws)]
@@ -205,8 +218,20 @@ def _pair(estimated: Any, true: Any, shape: str) -> tuple[np.ndarray, np.ndarray
 
 def _cosines(estimated: np.ndarray, true: np.ndarray) -> np.ndarray:
     """(k, k) moduli, true components in rows."""
-    unit = [m / np.linalg.norm(m, axis=0) for m in (true, estimated)]
+    unit = [_scaled(m) for m in (true, estimated)]
+    unit = [m / np.linalg.norm(m, axis=0) for m in unit]
     return np.abs(unit[0].T @ unit[1])
+
+
+def _scaled(columns: np.ndarray) -> np.ndarray:
+    """Columns by their largest entries, whose squares then keep to float64; zero stays zero."""
+    largest = np.abs(columns).max(axis=0)
+    return columns / np.where(largest > 0, largest, 1.0)
+
+
+def _check_null(draws: Any, seed: Any) -> None:
+    as_count(draws, "draws", at_least=1)
+    as_count(seed, "seed", at_least=0)
 
 
 def _whitened(centred: np.ndarray) -> np.ndarray:

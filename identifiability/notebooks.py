@@ -1,55 +1,93 @@
-"""From a percent-format script to an executed notebook.
+"""The ``notebooks`` command: lessons built from their scripts, executed, written whole.
 
-The scripts of the folder ``notebooks`` ship as the package ``identifiability.lessons``. A cell
-tagged ``parameters`` holds defaults that ``--set KEY=VALUE`` overrides, as papermill does.
+The scripts of the folder ``notebooks`` ship as the package ``identifiability.lessons``.
 """
 
 from __future__ import annotations
 
-import ast
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from identifiability.choose import unknown
-from identifiability.errors import IdentifiabilityError, InvalidInput
-from identifiability.progress import Advance, progress_bar, silent
-from identifiability.results import output_directory, replacing
+from identifiability.endings import resumable
+from identifiability.errors import InvalidInput
+from identifiability.notebooks_build import build, defaults, reduced, setting
+from identifiability.notebooks_execute import NotebookFailed, execute
+from identifiability.options import Quiet
+from identifiability.output import say
+from identifiability.progress import progress_bar
+from identifiability.results import DISTRIBUTION, output_directory, replacing
 
-CELL_TIMEOUT = 600  # seconds; a cell that takes longer hangs
+_NEEDED = ("jupytext", "nbformat", "nbclient", "nbconvert", "ipykernel")
 
 
-class NotebookFailed(IdentifiabilityError):
-    """A cell raised; the message holds the cell and its traceback."""
+def _completions() -> list[str]:
+    return list(lessons())
 
 
 def command(
-    names: Annotated[list[str] | None, typer.Argument(help="Which; all by default.")] = None,
-    out: Annotated[Path, typer.Option(help="Where the notebooks go.")] = Path("results/notebooks"),
-    html: Annotated[bool, typer.Option("--html", help="Also write each as a web page.")] = False,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="KEY=VALUE for the parameters cell.")
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Which; all by default.", autocompletion=_completions),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    out: Annotated[Path, typer.Option(help="Where the notebooks go.")] = Path("results/notebooks"),
+    html: Annotated[
+        bool, typer.Option("--html", help="Also write each as a web page that needs no network.")
+    ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE for the parameters cell; may be repeated."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Short for --set seed=.", min=0)] = None,
+    small: Annotated[
+        bool, typer.Option("--reduced", help="Smaller settings, for a quick look.")
+    ] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Build notebooks from their scripts and execute them."""
+    """Build notebooks from their scripts and execute them.
+
+    One that fails is not written and the others are; then the exit status is 1.
+
+    Examples
+    --------
+    ::
+
+        identifiability notebooks --reduced    # all nine, for a quick look
+        identifiability notebooks gauges environments --html --out lessons
+        identifiability notebooks a_real_transformer --set layer=25 --seed 1
+        identifiability notebooks audit_your_own_vector --set vector=mine.gguf
+    """
+    _require_packages()
     known = lessons()
-    chosen = names or list(known)
+    chosen = list(dict.fromkeys(names or known))
     for name in chosen:
         if name not in known:
             raise unknown("notebook", name, known)
-    parameters = dict(_setting(text) for text in settings or [])
+    given = dict(setting(text) for text in settings or [])
+    if seed is not None and given.setdefault("seed", seed) != seed:
+        raise InvalidInput(f"--seed {seed} and --set seed={given['seed']} differ; give one of them")
+    parameters = _dealt({name: known[name] for name in chosen}, given, small=small)
+    notebooks = {name: build(known[name], parameters[name]) for name in chosen}
     output_directory(out)
-    for name in chosen:
-        try:
-            with progress_bar(name, quiet=quiet) as advance:
-                notebook = execute(build(known[name], parameters), advance)
-        except NotebookFailed as error:
-            typer.echo(f"notebook {name}: {error}", err=True)
-            raise typer.Exit(1) from error
-        typer.echo(_write(notebook, out / f"{name}.ipynb", html=html))
+    failed = False
+    with resumable("notebooks that were finished are written; name the others to go on"):
+        for name, notebook in notebooks.items():
+            try:
+                with progress_bar(name, quiet=quiet) as advance:
+                    execute(notebook, advance)
+            except NotebookFailed as error:
+                typer.echo(f"notebook {name}: {error}", err=True)
+                failed = True
+            else:
+                for path in _write(notebook, out / f"{name}.ipynb", html=html):
+                    say(f"{'notebook' if path.suffix == '.ipynb' else 'page'}: {path}")
+    if failed:
+        raise typer.Exit(1)
 
 
 def lessons() -> dict[str, str]:
@@ -60,94 +98,47 @@ def lessons() -> dict[str, str]:
     return {name: found[name].read_text(encoding="utf-8") for name in sorted(found)}
 
 
-def build(script: str, parameters: dict[str, Any]) -> Any:
-    """A notebook node from a percent-format script, with parameters injected.
+def _dealt(
+    scripts: Mapping[str, str], given: Mapping[str, Any], *, small: bool
+) -> dict[str, dict[str, Any]]:
+    """The parameters of each notebook: those given that it has, over the reduced ones if asked for.
 
     Raises
     ------
     InvalidInput
-        If parameters are given that the script does not have.
+        If no notebook has one that is given.
     """
-    import jupytext
-    import nbformat
-
-    notebook = jupytext.reads(script, fmt="py:percent")
-    notebook.metadata["kernelspec"] = {
-        "name": "python3",
-        "display_name": "Python 3",
-        "language": "python",
+    has = {name: defaults(script) for name, script in scripts.items()}
+    anywhere = list(dict.fromkeys(key for known in has.values() for key in known))
+    for key in given:
+        if key not in anywhere:
+            raise unknown("notebook parameter", key, anywhere or ["(there are none)"])
+    return {
+        name: (reduced(script) if small else {})
+        | {key: value for key, value in given.items() if key in has[name]}
+        for name, script in scripts.items()
     }
-    tagged = [i for i, cell in enumerate(notebook.cells) if "parameters" in _tags(cell)]
-    defaults = _assigned(notebook.cells[tagged[0]].source) if tagged else []
-    for key in parameters:
-        if key not in defaults:
-            raise unknown("notebook parameter", key, defaults or ["(this notebook has none)"])
-    if parameters:
-        lines = "\n".join(f"{key} = {value!r}" for key, value in parameters.items())
-        injected = nbformat.v4.new_code_cell(lines, metadata={"tags": ["injected-parameters"]})
-        notebook.cells.insert(tagged[0] + 1, injected)
-    # Random cell ids would make the same notebook differ from one build to the next.
-    for index, cell in enumerate(notebook.cells):
-        cell["id"] = f"cell-{index}"
-    return notebook
 
 
-def execute(notebook: Any, advance: Advance = silent) -> Any:
-    """Run every cell in a fresh kernel and keep what it prints and draws.
-
-    Raises
-    ------
-    NotebookFailed
-        If a cell raises or takes too long.
-    """
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError
-
-    total = len(notebook.cells)
-
-    def done(cell: Any, cell_index: int, **_: Any) -> None:
-        advance(cell_index + 1, total, "")
-
-    client = NotebookClient(notebook, timeout=CELL_TIMEOUT, on_cell_complete=done)
-    client.record_timing = False
-    try:
-        client.execute()
-    except (CellExecutionError, CellTimeoutError) as error:
-        raise NotebookFailed(str(error)) from error
-    return notebook
-
-
-def _write(notebook: Any, path: Path, *, html: bool) -> str:
+def _write(notebook: Any, path: Path, *, html: bool) -> Sequence[Path]:
     import nbformat
 
     nbformat.validate(notebook)
-    with replacing(path) as stream:
-        stream.write(nbformat.writes(notebook).encode())
-    if not html:
-        return f"notebook: {path}"
-    from nbconvert import HTMLExporter
+    contents = {path: nbformat.writes(notebook)}
+    if html:
+        from identifiability.notebooks_page import page
 
-    page = path.with_suffix(".html")
-    with replacing(page) as stream:
-        stream.write(HTMLExporter().from_notebook_node(notebook)[0].encode())
-    return f"notebook: {path}\npage: {page}"
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    key, separator, value = text.partition("=")
-    if not separator or not key.isidentifier():
-        raise InvalidInput(f"--set must be KEY=VALUE, got {text!r}; for example --set seed=1")
-    try:
-        return key, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return key, value  # a word is a string: --set model=smollm2-135m
+        contents[path.with_suffix(".html")] = page(notebook)
+    for target, content in contents.items():
+        with replacing(target) as stream:
+            stream.write(content.encode())
+    return list(contents)
 
 
-def _tags(cell: Any) -> list[str]:
-    return cell.metadata.get("tags", [])
-
-
-def _assigned(source: str) -> list[str]:
-    statements = ast.parse(source).body
-    targets = [s.targets[0] for s in statements if isinstance(s, ast.Assign)]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+def _require_packages() -> None:
+    missing = [package for package in _NEEDED if find_spec(package) is None]
+    if missing:
+        raise InvalidInput(
+            f"notebooks need the package {missing[0]}, which is not installed; "
+            f'install "{DISTRIBUTION}[notebooks]"'
+        )

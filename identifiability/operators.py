@@ -15,6 +15,7 @@ they hold is known to ``entry_rounding`` only, relative to its size: that of the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator
 
 from identifiability.errors import InvalidInput
-from identifiability.validation import as_matrix
+from identifiability.validation import as_count, as_matrix
 
 Continuation = Callable[[torch.Tensor], torch.Tensor]  # (d,) -> (m,)
 
@@ -66,8 +67,12 @@ class JacobianOperator(LinearOperator):
         chunk_size: int | None = None,
     ) -> None:
         self.function, self.state = function, _checked_state(state)
+        if not isinstance(strength, Real) or not np.isfinite(strength):
+            raise InvalidInput(f"strength must be a finite number, got {strength}; 1 is usual")
+        if chunk_size is not None:
+            as_count(chunk_size, "chunk_size", at_least=1)
         self.strength, self.chunk_size = strength, chunk_size
-        self.output, self._pullback = torch.func.vjp(function, self.state)[:2]
+        self.output, self._pullback = torch.func.vjp(_checked(function), self.state)[:2]
         if self.output.ndim != 1:
             found = tuple(self.output.shape)
             raise InvalidInput(f"function must map (d,) to (m,), it returned {found}; flatten it")
@@ -125,7 +130,7 @@ class FisherOperator(LinearOperator):
             if self.precision.shape != (outputs, outputs):
                 raise InvalidInput(
                     f"precision must be ({outputs}, {outputs}) as the output is, "
-                    f"got {self.precision.shape}"
+                    f"got {self.precision.shape}; invert the covariance of this output"
                 )
             if not np.allclose(self.precision, self.precision.T):
                 raise InvalidInput("precision must be symmetric; pass an inverse covariance")
@@ -219,6 +224,10 @@ def average(metrics: Sequence[LinearOperator]) -> LinearOperator:
 
 
 def _common_width(operators: Sequence[LinearOperator]) -> Sequence[LinearOperator]:
+    if not isinstance(operators, Sequence):
+        raise InvalidInput(
+            f"expected a list of operators, got {type(operators).__name__}; pass one a prompt"
+        )
     if not operators:
         raise InvalidInput("expected at least one operator, got none; pass one for each prompt")
     for operator in operators:
@@ -236,10 +245,27 @@ def _common_width(operators: Sequence[LinearOperator]) -> Sequence[LinearOperato
     return operators
 
 
+def _checked(function: Continuation) -> Continuation:
+    """The function, which has to return something that has a derivative."""
+
+    def checked(state: torch.Tensor) -> torch.Tensor:
+        shown = function(state)
+        if isinstance(shown, torch.Tensor) and shown.is_floating_point():
+            return shown
+        found = shown.dtype if isinstance(shown, torch.Tensor) else type(shown).__name__
+        raise InvalidInput(
+            f"function must return a floating torch tensor (m,), got {found}; convert it"
+        )
+
+    return checked
+
+
 def _checked_state(state: torch.Tensor) -> torch.Tensor:
     if not isinstance(state, torch.Tensor) or state.ndim != 1 or not state.is_floating_point():
         found = tuple(state.shape) if isinstance(state, torch.Tensor) else type(state).__name__
-        raise InvalidInput(f"state must be a floating torch tensor (d,), got {found}")
+        raise InvalidInput(
+            f"state must be a floating torch tensor (d,), got {found}; convert it, or pick one row"
+        )
     if not torch.isfinite(state).all():
         raise InvalidInput("state must be finite, got NaN or infinite entries; check the prompt")
     return state.detach()

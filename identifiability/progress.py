@@ -23,7 +23,9 @@ def progress_bar(title: str, *, quiet: bool = False) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[what]}")
+    # Labels may have brackets, which are not rich's markup.
+    what = TextColumn("{task.fields[what]}", markup=False)
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), what
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=None, what="")
 

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from identifiability.choose import shown_path
 from identifiability.errors import InvalidInput
+from identifiability.plain_file import plain_file
 from identifiability.verdict import plain
 
 DISTRIBUTION = "steering-identifiability"
@@ -48,9 +50,10 @@ def output_directory(path: Path) -> Path:
         path.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = error.strerror if isinstance(error, OSError) else error
         raise InvalidInput(
-            f"--out must be a directory that can be written, got {path} ({error.strerror}); "
+            f"--out must be a directory that can be written, got {shown_path(path)} ({reason}); "
             "choose another"
         ) from error
     return path
@@ -60,10 +63,17 @@ def json_target(path: Path | None) -> Path | None:
     """A path for results, checked before anything is computed; ``-`` (stdout) and None pass."""
     if path is None or str(path) == "-":
         return path
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
+    try:
+        if path.is_dir():
+            raise IsADirectoryError
+        # Named as ``replacing`` will name it: a name may be too long as well.
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}."):
+            pass
+    except (OSError, ValueError) as error:
         raise InvalidInput(
-            f"cannot write {path}; name a file in a directory that exists and can be written"
-        )
+            f"cannot write {shown_path(path)}; name a file in a directory that exists and can be "
+            "written"
+        ) from error
     return path
 
 
@@ -80,12 +90,15 @@ def write_json(path: Path | str, content: Any) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """A results file, or one sentence about what is wrong with it."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        text = plain_file(path).read_text(encoding="utf-8")
+        content = json.loads(text, parse_constant=_refuse_constant)
     except FileNotFoundError as error:
         raise InvalidInput(
             f"no results at {path}; run `identifiability verify --out {path.parent}` first"
         ) from error
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except InvalidInput:
+        raise
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, JSON or number
         raise InvalidInput(
             f"{path} is not a results file ({error}); write it again with `identifiability verify`"
         ) from error
@@ -95,6 +108,10 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"it holds {name}, where a missing number is null")
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A stream that becomes ``path`` when all of it is written, and nothing otherwise."""
@@ -102,7 +119,8 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
         raise InvalidInput(
-            f"cannot write {path} ({error.strerror}); choose a directory that can be written"
+            f"cannot write {shown_path(path)} ({error.strerror}); choose a directory that can be "
+            "written"
         ) from error
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -112,6 +130,11 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
+    except OSError as error:  # the disk is full, or a directory has that name
+        os.unlink(temporary)
+        raise InvalidInput(
+            f"cannot write {shown_path(path)} ({error.strerror or error}); choose another place"
+        ) from error
     except BaseException:
         os.unlink(temporary)
         raise

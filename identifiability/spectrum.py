@@ -13,16 +13,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from identifiability.errors import InvalidInput
-from identifiability.validation import as_matrix
+from identifiability.validation import as_matrix, as_number
 
 # One repeat is one draw of the rounding error; its size varies by a small factor from draw to draw.
 _SAFETY = 10.0
 _RESOLVED_ANGLE = 0.1  # radians; a basis that may be wrong by more says little about a direction
+# Sums of products with a rotation stay below 1e308 up to any width that fits into memory.
+_LARGEST = 1e300
+# Singular values whose squares, and those of the rounding beside them, float64 can hold.
+_SQUARED = 1e-140, 1e150
 _ROTATION_SEED = 0  # the repeat must give the same floor every time; any fixed rotation serves
 
 
@@ -78,11 +83,19 @@ class Spectrum:
         Raises
         ------
         InvalidInput
-            For a matrix that is not two-dimensional, real and finite, or a negative ``error``.
+            For a matrix that is not two-dimensional, real and finite, or an ``error`` that is
+            negative or infinite.
         """
-        if not error >= 0:
-            raise InvalidInput(f"error must be a norm >= 0, got {error}; pass 0 if it is unknown")
+        if not isinstance(error, Real) or not 0 <= error < np.inf:
+            raise InvalidInput(
+                f"error must be a finite norm >= 0, got {error}; pass 0 if it is unknown"
+            )
         matrix = as_matrix(dense(operator), "operator")
+        if (largest := float(np.abs(matrix).max())) > _LARGEST:
+            raise InvalidInput(
+                f"operator must have entries up to {_LARGEST:g}, got {largest:.3g}; choose another "
+                "unit"
+            )
         metric = is_metric(operator, matrix) if metric is None else metric
         error += entry_error(operator, matrix)
         return cls._of_metric(matrix, error) if metric else cls._of_jacobian(matrix, error)
@@ -121,8 +134,14 @@ class Spectrum:
 
     @cached_property
     def eigenvalues(self) -> np.ndarray:
-        """(d,) of G, or of A^T A, in descending order."""
-        return self.values**2 if self.rectangular else self.values
+        """(d,) of G, or of A^T A, in descending order.
+
+        Raises
+        ------
+        InvalidInput
+            If the squares of A's singular values leave the range of float64; ranks do not.
+        """
+        return self._squared(self.values)
 
     @property
     def width(self) -> int:
@@ -131,8 +150,20 @@ class Spectrum:
 
     @property
     def noise_floor(self) -> float:
-        """Eigenvalues at or below this cannot be told from zero."""
-        return self.resolution**2 if self.rectangular else self.resolution
+        """Eigenvalues at or below this cannot be told from zero; raises as ``eigenvalues``."""
+        return self._squared(self.resolution)
+
+    def _squared(self, values: Any) -> Any:
+        """From singular values to eigenvalues, where they are not the same."""
+        if not self.rectangular:
+            return values
+        largest, (low, high) = max(float(self.values[0]), self.resolution), _SQUARED
+        if largest > high or 0 < largest < low:
+            raise InvalidInput(
+                f"the eigenvalues of A^T A leave the range of float64, A has norm {largest:.3g}; "
+                "choose another unit"
+            )
+        return values**2
 
     def rank(self) -> int:
         """Number of values above the resolution, which count as not zero."""
@@ -173,10 +204,11 @@ class Spectrum:
     @property
     def effective_rank(self) -> float:
         """exp of the entropy of the normalised eigenvalues (Roy & Vetterli 2007); 0 for zero."""
-        total = self.eigenvalues.sum()
-        if total == 0:
+        if self.values[0] == 0:
             return 0.0
-        share = self.eigenvalues[self.eigenvalues > 0] / total
+        relative = self.values / self.values[0]  # first, so that squares keep to float64
+        relative = relative**2 if self.rectangular else relative
+        share = relative[relative > 0] / relative.sum()
         return float(np.exp(-np.sum(share * np.log(share))))
 
     @property
@@ -199,10 +231,10 @@ class Spectrum:
 
     def epsilon_null_dimension_bounds(self, epsilon: float, radius: float) -> tuple[int, int]:
         """Fewest and most directions within ``epsilon`` that the resolution leaves possible."""
-        self.epsilon_rank(epsilon, radius)
+        epsilon, radius = as_number(epsilon, "epsilon"), as_number(radius, "radius")
         low, high = self.values - self.resolution, self.values + self.resolution
         if self.rectangular:
-            low, high = np.clip(low, 0, None) ** 2, high**2
+            low, high = self._squared(np.clip(low, 0, None)), self._squared(high)
         cut = 2 * epsilon / radius**2
         return int(np.sum(high <= cut)), int(np.sum(low <= cut))
 
@@ -219,9 +251,9 @@ def epsilon_null_counts(eigenvalues: np.ndarray, epsilon: float, radius: float) 
     InvalidInput
         Unless ``epsilon``, in nats, and ``radius`` are positive and finite.
     """
-    if not (0 < epsilon < np.inf and 0 < radius < np.inf):
-        raise InvalidInput(f"epsilon and radius must be > 0 and finite, got {epsilon} and {radius}")
-    return np.sum(0.5 * np.asarray(eigenvalues) * radius**2 <= epsilon, axis=-1)
+    epsilon, radius = as_number(epsilon, "epsilon"), as_number(radius, "radius")
+    with np.errstate(over="ignore"):  # infinitely many nats are more than epsilon
+        return np.sum(0.5 * np.asarray(eigenvalues) * radius**2 <= epsilon, axis=-1)
 
 
 def dense(operator: Any) -> Any:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from identifiability.choose import shortened
 from identifiability.errors import InvalidInput
 
 _SMALLEST, _LARGEST = 1e-140, 1e140
@@ -13,7 +15,7 @@ _SMALLEST, _LARGEST = 1e-140, 1e140
 
 def as_matrix(value: Any, name: str, *, shape: str = "(m, d)") -> np.ndarray:
     """A finite real two-dimensional float64 array, or ``InvalidInput`` saying what came."""
-    array = _real(value, name)
+    array = as_real(value, name)
     if array.ndim != 2:
         prompts = shape in ("(m, d)", "(M, d)")
         mend = "stack prompts first" if prompts else "one item a row, further axes flattened"
@@ -28,7 +30,7 @@ def as_matrix(value: Any, name: str, *, shape: str = "(m, d)") -> np.ndarray:
 
 def as_vector(value: Any, name: str, *, width: int | None = None) -> np.ndarray:
     """A finite real float64 array of shape (d,), with d = ``width`` where that is given."""
-    array = _real(value, name)
+    array = as_real(value, name)
     if array.ndim != 1 or array.size == 0:
         raise InvalidInput(f"{name} must be (d,), got {array.shape}; flatten it or pick one row")
     if width is not None and array.size != width:
@@ -39,18 +41,44 @@ def as_vector(value: Any, name: str, *, width: int | None = None) -> np.ndarray:
     return array
 
 
-def moderate(array: np.ndarray, name: str) -> np.ndarray:
-    """The array, if squares of its entries and sums of many of them neither overflow nor vanish."""
+def moderate(array: np.ndarray, name: str, *, smallest: float = _SMALLEST) -> np.ndarray:
+    """The array, if squares of its entries and sums of many of them neither overflow nor vanish.
+
+    The largest entry may be ``smallest``, or the array zero.
+    """
     largest = float(np.max(np.abs(array), initial=0.0))
-    if largest and not _SMALLEST <= largest <= _LARGEST:
+    if largest and not smallest <= largest <= _LARGEST:
         raise InvalidInput(
-            f"{name} must have its largest entry between {_SMALLEST:g} and {_LARGEST:g}, got "
+            f"{name} must have its largest entry between {smallest:g} and {_LARGEST:g}, got "
             f"{largest:.3g}; choose another unit"
         )
     return array
 
 
-def _real(value: Any, name: str) -> np.ndarray:
+def as_number(value: Any, name: str) -> float:
+    """A positive finite number whose square neither overflows nor vanishes."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise InvalidInput(f"{name} must be a number > 0, got {shortened(value)}; pass a float")
+    if not _SMALLEST <= float(value) <= _LARGEST:
+        raise InvalidInput(
+            f"{name} must be > 0 and finite, between {_SMALLEST:g} and {_LARGEST:g}, got {value}; "
+            "choose another or another unit"
+        )
+    return float(value)
+
+
+def as_count(value: Any, name: str, *, at_least: int) -> int:
+    """An integer that is large enough."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < at_least:
+        raise InvalidInput(
+            f"{name} must be an integer of at least {at_least}, got {shortened(value)}; "
+            "choose another"
+        )
+    return int(value)
+
+
+def as_real(value: Any, name: str) -> np.ndarray:
+    """A finite real float64 array of any shape."""
     if isinstance(value, np.ma.MaskedArray):
         raise InvalidInput(f"{name} must have no mask; drop the masked rows, or fill them")
     if hasattr(value, "toarray"):
@@ -73,7 +101,8 @@ def _real(value: Any, name: str) -> np.ndarray:
         raise InvalidInput(
             f"{name} must hold real numbers, got dtype {array.dtype}; pass an array of numbers"
         )
-    array = array.astype(np.float64)
+    with np.errstate(over="ignore"):  # a wider float beyond float64 becomes infinite, and is told
+        array = array.astype(np.float64)
     if not np.isfinite(array).all():
         bad = int((~np.isfinite(array)).sum())
         raise InvalidInput(f"{name} must be finite, got {bad} NaN or infinite entries; remove them")

@@ -15,11 +15,16 @@ from typing import Annotated, Any, Protocol
 
 import typer
 
+from identifiability.endings import resumable
 from identifiability.errors import InvalidInput
+from identifiability.options import Json, Quiet, Seed, Workers
+from identifiability.output import give, is_stdout, say
 from identifiability.progress import Advance, progress_bar
+from identifiability.unfinished import Unfinished, sources
 
 PARTS = "identifiability.verify"
 _ORDER = ("proofs", "toy", "llm")  # the argument: theory, known truth, transformer
+_SOURCES = ("identifiability", "proofs", "toy_models", "llm_validation")
 
 
 class Run(Protocol):
@@ -61,29 +66,63 @@ class VerifyPart:
 def command(
     full: Annotated[bool, typer.Option("--full", help="Full-size runs: hours.")] = False,
     out: Annotated[Path, typer.Option(help="Where results and report go.")] = Path("results"),
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
-    workers: Annotated[int, typer.Option(help="Processes for theorems and toys.", min=1)] = 2,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    json: Json = None,
+    seed: Seed = 0,
+    workers: Workers = 2,
+    quiet: Quiet = False,
 ) -> None:
-    """Check every theorem, every recovery on toy truth, the transformer claims; write a report."""
+    """Check every theorem, every recovery on toy truth, the transformer claims; write a report.
+
+    Examples
+    --------
+    ::
+
+        identifiability verify
+        identifiability verify --seed 1 --workers 4 --out results/seed1
+        identifiability verify --json - | jq '.llm.verdicts[].verdict'
+        identifiability verify --full --out results/full   # hours
+    """
     from identifiability.reporting.build import build_report
-    from identifiability.results import SCHEMA, output_directory, provenance, version, write_json
+    from identifiability.results import (
+        SCHEMA,
+        json_target,
+        output_directory,
+        provenance,
+        version,
+        write_json,
+    )
 
     parts = installed_parts()
     output_directory(out)
+    json_target(json)
     for part in parts:
         part.prepare()
     start = time.perf_counter()
     results: dict[str, Any] = {"version": version(), "schema": SCHEMA, "proofs": None}
+    known = provenance(seed)
+    asked = {key: known[key] for key in ("seed", "python", "machine", "packages")}
+    unfinished = Unfinished(out, asked | {"full": full, "sources": sources(_SOURCES)})
     for part in parts:
-        with progress_bar(part.title, quiet=quiet) as advance:
-            found = part.run(seed=seed, full=full, workers=workers, out=out, advance=advance)
-        results[part.name] = found
-        typer.echo(part.summary(found) + "\n")
-    results["provenance"] = provenance(seed) | {"seconds": time.perf_counter() - start}
+        if part.name in unfinished.parts:
+            results[part.name] = unfinished.parts[part.name]
+            text = f"{part.title}: found by a run that was cut short, and not computed again"
+        else:
+            with resumable(_going_on(out)), progress_bar(part.title, quiet=quiet) as advance:
+                found = part.run(seed=seed, full=full, workers=workers, out=out, advance=advance)
+                unfinished.keep(part.name, found)
+            results[part.name] = found
+            text = part.summary(found)
+        if not is_stdout(json):
+            say(f"{text}\n")
+    results["provenance"] = known | {"seconds": time.perf_counter() - start}
     write_json(out / "results.json", results)
-    typer.echo(f"report: {build_report(out)}")
+    unfinished.done()
+    give(results, json, f"report: {build_report(out)}")
     raise typer.Exit(0 if all(part.good(results[part.name]) for part in parts) else 1)
+
+
+def _going_on(out: Path) -> str:
+    return f"what is finished is kept in {out}: run the same command again to go on"
 
 
 def installed_parts() -> list[VerifyPart]:

@@ -7,6 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from identifiability.endings import resumable
+from identifiability.options import Json, Quiet, Seed, Workers
+from identifiability.output import give
 from identifiability.progress import Advance, progress_bar
 from identifiability.verify import VerifyPart
 
@@ -32,12 +35,25 @@ def command(
     cluster: Annotated[
         str | None, typer.Option(help="Address of a Dask scheduler, such as tcp://host:8786.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Local processes.", min=1)] = 2,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    json: Json = None,
+    workers: Workers = 2,
+    seed: Seed = 0,
+    quiet: Quiet = False,
 ) -> None:
-    """Test claims on a transformer: every prediction first, then the measurement, a verdict."""
-    from identifiability.results import output_directory, provenance, write_json
+    """Test claims on a transformer: every prediction first, then the measurement, a verdict.
+
+    Examples
+    --------
+    ::
+
+        identifiability llm                            # a thin run of every claim
+        identifiability llm --claim epsilon_null --layer 10 --trait formality
+        identifiability llm --claim 1 --claim 2 --out results/two
+        identifiability llm --full --cluster tcp://host:8786
+        identifiability llm --json - | jq '.verdicts[0]'
+        identifiability report results/llm --open
+    """
+    from identifiability.results import json_target, output_directory, provenance, write_json
     from identifiability.store import Store
     from llm_validation.request import Request
     from llm_validation.result_file import summary
@@ -53,11 +69,16 @@ def command(
         seed=seed,
     )
     output_directory(out)
-    with Store(out, seed=seed) as store, progress_bar("llm", quiet=quiet) as advance:
+    json_target(json)
+    with (
+        resumable(f"what was measured is kept in {out}: run the same command again to go on"),
+        Store(out, seed=seed) as store,
+        progress_bar("llm", quiet=quiet) as advance,
+    ):
         results = run(request, store, workers=workers, cluster=cluster, advance=advance)
-    write_json(out / "results.json", results | {"provenance": provenance(seed)})
-    typer.echo(summary(results))
-    typer.echo(f"results: {out / 'results.json'}")
+    results |= {"provenance": provenance(seed)}
+    write_json(out / "results.json", results)
+    give(results, json, f"{summary(results)}\nresults: {out / 'results.json'}")
     raise typer.Exit(1 if results["cells"]["missing"] else 0)
 
 
@@ -65,19 +86,31 @@ def models(
     prepare: Annotated[
         str | None, typer.Option(help="Make this model ready to load without a network.")
     ] = None,
+    json: Json = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """List the models that load offline, or make one ready."""
+    """List the models that load offline, or make one ready.
+
+    Examples
+    --------
+    ::
+
+        identifiability models
+        identifiability models --prepare smollm2-135m
+        identifiability models --json - | jq '.models[].name'
+    """
+    from dataclasses import asdict
+
+    from identifiability.results import json_target
     from llm_validation.models import available_models
     from llm_validation.models import prepare as make_ready
 
+    json_target(json)
     if prepare is not None:
         make_ready(prepare)
-    if quiet:
-        return
-    for found in available_models():
-        state = "ready" if found.ready else "missing"
-        typer.echo(f"{found.name:<24} {state:<8} {found.detail}")
+    found = available_models()
+    lines = [f"{m.name:<24} {'ready' if m.ready else 'missing':<8} {m.detail}" for m in found]
+    give({"models": [asdict(model) for model in found]}, json, None if quiet else "\n".join(lines))
 
 
 def _prepare() -> None:

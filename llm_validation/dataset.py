@@ -32,6 +32,7 @@ from pathlib import Path
 
 from identifiability.choose import unknown
 from identifiability.errors import InvalidInput
+from identifiability.plain_file import plain_file
 from llm_validation.json_document import JsonDocument
 
 SPLITS = ("choose", "held_out")
@@ -167,10 +168,10 @@ def _source(kind: str, name_or_path: str | os.PathLike[str]) -> Path:
     if name_or_path in names:
         return _DATA / f"{name_or_path}.json"
     is_word = isinstance(name_or_path, str) and path.name == name_or_path and not path.suffix
-    if is_word and not path.is_file():
+    if is_word and not os.path.isfile(path):  # Path.is_file fails on a name that is too long
         known = f"shipped are {', '.join(names)}, and your own is given as the path of a JSON file"
         raise InvalidInput(f"{unknown(kind, str(name_or_path), names)} ({known})")
-    return path
+    return plain_file(path)
 
 
 def main(arguments: Sequence[str]) -> int:

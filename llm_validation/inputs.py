@@ -12,6 +12,10 @@ from torch._functorch.pyfunctorch import retrieve_all_functorch_interpreters
 from identifiability.errors import InvalidInput
 from llm_validation.structure import Decoder
 
+_INTEGERS = ("bool", "uint8", "int8", "int16", "int32", "int64")
+_OTHERS = ("float16", "float32", "float64", "complex64", "complex128")
+_KNOWN = tuple(np.dtype(name) for name in (*_INTEGERS, *_OTHERS))
+
 
 def token_ids(decoder: Decoder, value: Any) -> torch.Tensor:
     """One prompt as a (1, T) tensor on the model's device, from ids (T,) or (1, T).
@@ -38,6 +42,7 @@ def token_ids(decoder: Decoder, value: Any) -> torch.Tensor:
         raise InvalidInput(
             f"prompt must fit the context of {decoder.context} tokens, got {length}; shorten it"
         )
+    ids = ids.long()  # torch finds no minimum of wide unsigned integers
     vocabulary = decoder.model.get_input_embeddings().num_embeddings
     low, high = int(ids.min()), int(ids.max())
     if low < 0 or high >= vocabulary:
@@ -99,6 +104,8 @@ def states(decoder: Decoder, value: Any, name: str) -> torch.Tensor:
 
 def _tensor(value: Any, name: str, expected: str) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
+        if value.layout != torch.strided or value.is_meta:
+            raise InvalidInput(f"{name} must be a plain tensor, got {value.layout}; densify it")
         return value
     try:
         array = np.asarray(value)
@@ -106,4 +113,17 @@ def _tensor(value: Any, name: str, expected: str) -> torch.Tensor:
         raise InvalidInput(f"{name} must be rows of equal length; pass them one by one") from None
     if array.dtype.kind not in "fiubc":
         raise InvalidInput(f"{name} must be {expected}, got {type(value).__name__}; convert it")
-    return torch.as_tensor(array if array.flags.writeable else array.copy())
+    if array.dtype not in _KNOWN:
+        array = _converted(array, name)
+    # A copy: torch takes no negative stride, and warns of an array that is read-only.
+    return torch.as_tensor(np.array(array, order="C"))
+
+
+def _converted(array: np.ndarray, name: str) -> np.ndarray:
+    """Numbers that only numpy knows as the widest that torch knows too."""
+    if array.dtype.kind in "iu":
+        if array.size and int(array.max()) > np.iinfo(np.int64).max:
+            raise InvalidInput(f"{name} must fit int64, got {array.max()}; check what it counts")
+        return array.astype(np.int64)
+    with np.errstate(over="ignore"):  # what becomes infinite is told as that
+        return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)

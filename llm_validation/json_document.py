@@ -30,7 +30,7 @@ class JsonDocument:
         try:
             # utf-8-sig: some editors put a byte order mark in front.
             self._source = path.read_bytes().decode("utf-8-sig")
-            self._root = json.loads(self._source, object_pairs_hook=_without_repeated_fields)
+            self._root = json.loads(self._source, object_pairs_hook=without_repeated_fields)
         except OSError as error:
             raise InvalidInput(f"cannot read {path}: {error.strerror}; check the path") from error
         except UnicodeDecodeError as error:
@@ -99,7 +99,7 @@ class JsonDocument:
         return self.wrong(place, f"must be {_KIND[kind]}, got {came}")
 
 
-def _without_repeated_fields(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_repeated_fields(fields: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of the file; json itself would keep the last of two equal fields, silently."""
     record = dict(fields)
     if len(record) < len(fields):

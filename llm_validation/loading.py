@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,23 @@ from identifiability.errors import InvalidInput
 from llm_validation.catalogue import hub_models
 from llm_validation.embedded import EMBEDDED, file_sha256, verified_folder
 from llm_validation.quiet import quiet
+
+_LONGEST = 4096
+"""Characters of a path, on most systems."""
+
+# What transformers and its tokenizers raise on files that are not whole or not theirs; anything
+# else is a bug of ours.
+_TROUBLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    pickle.UnpicklingError,
+)
 
 DTYPES = ("float32", "float64", "bfloat16")
 
@@ -62,6 +80,7 @@ def _read(
 ) -> tuple[Any, Any]:
     import torch
     import transformers
+    from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
     config = configuration(source, name)
@@ -77,7 +96,9 @@ def _read(
                 device_map=device_map,
             )
             tokenizer = transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        except (OSError, SafetensorError) as error:
+        except torch.OutOfMemoryError:
+            raise  # the files are not at fault
+        except (SafetensorError, StrictDataclassError, *_TROUBLE) as error:
             raise InvalidInput(
                 f"model {name!r} must hold whole weights and a tokenizer; {_first_sentence(error)}"
             ) from error
@@ -93,20 +114,32 @@ def configuration(source: str, name: str) -> Any:
         If there is no such model, or it needs code of its own.
     """
     import transformers
+    from huggingface_hub.errors import StrictDataclassError
 
+    if not isinstance(source, str) or not source.strip() or len(source) > _LONGEST:
+        raise _not_found(name)
     typed = "/" not in source and not Path(source).exists()
     if typed and difflib.get_close_matches(source, EMBEDDED, cutoff=0.75):
         raise _not_found(name)  # a slip of the finger, and no question to ask the network
+    if Path(source).is_dir() and not Path(source, "config.json").is_file():
+        raise InvalidInput(
+            f"model {name!r} must hold a config.json, that folder has none; save it with "
+            "save_pretrained"
+        )
     with quiet():
         try:
             return transformers.AutoConfig.from_pretrained(source, trust_remote_code=False)
         except OSError as error:
+            if Path(source).is_dir():
+                raise _unsound(name, error) from error
             raise _not_found(name) from error
         except ValueError as error:
             raise InvalidInput(
                 f"model {name!r} must be of an architecture that transformers knows "
                 f"(code that comes with a model is never run); {_first_sentence(error)}"
             ) from error
+        except (StrictDataclassError, *_TROUBLE) as error:
+            raise _unsound(name, error) from error
 
 
 def check_dtype(dtype: str) -> None:
@@ -141,6 +174,13 @@ def _not_found(name: str) -> InvalidInput:
     return InvalidInput(f"{near} (a folder, or a Hugging Face id that can be reached, works too)")
 
 
+def _unsound(name: str, error: Exception) -> InvalidInput:
+    return InvalidInput(
+        f"model {name!r} must have a sound config.json ({_first_sentence(error)}); fetch or save "
+        "it again"
+    )
+
+
 def _identity(name: str) -> tuple[Path, str, str]:
     """Folder, revision and SHA-256 of the weights of a model that has just been read."""
     from transformers.utils.hub import cached_file
@@ -159,4 +199,5 @@ def _identity(name: str) -> tuple[Path, str, str]:
 
 
 def _first_sentence(error: Exception) -> str:
-    return " ".join(str(error).split()).split(". ")[0].rstrip(".")
+    words = " ".join(str(error).split()).split(". ")[0].rstrip(".") or type(error).__name__
+    return words if len(words) <= 300 else f"{words[:300]}…"

@@ -16,6 +16,15 @@ from llm_validation.precision import true_precision
 from llm_validation.structure import Decoder
 
 
+def keys_and_values(decoder: Decoder, ids: torch.Tensor) -> DynamicCache:
+    """A cache of the model's own after the tokens (1, P) of a prompt's beginning; P may be 0."""
+    cache = DynamicCache(config=decoder.model.config.get_text_config(decoder=True))
+    if ids.shape[1]:
+        with torch.no_grad(), true_precision(decoder.model), last_tokens_only(decoder.head, 1):
+            decoder.model(input_ids=ids, past_key_values=cache, use_cache=True)
+    return cache
+
+
 class ConstantPrefix:
     """Keys and values of the first tokens of a prompt, in every block.
 
@@ -42,8 +51,7 @@ class ConstantPrefix:
 
     def __init__(self, decoder: Decoder, ids: torch.Tensor, layer: int) -> None:
         self._layer, self.length = layer, ids.shape[1]
-        self._cache = DynamicCache(config=decoder.model.config.get_text_config(decoder=True))
-        self.broadcasts = self.length > 0 and self._run(decoder, ids)
+        self.broadcasts = self._run(decoder, ids) and self.length > 0
 
     def joined_by(self, batch: int) -> DynamicCache:
         """A cache to run a batch of suffixes with, which leaves this prefix as it is."""
@@ -68,17 +76,15 @@ class ConstantPrefix:
 
         following = decoder.blocks[self._layer + 1 : self._layer + 2]
         handles = [block.register_forward_pre_hook(look, with_kwargs=True) for block in following]
-        model = decoder.model
         try:
-            with torch.no_grad(), true_precision(model), last_tokens_only(decoder.head, 1):
-                model(input_ids=ids, past_key_values=self._cache, use_cache=True)
+            self._cache = keys_and_values(decoder, ids)
         finally:
             for handle in handles:
                 handle.remove()
-        for layer in self._cache.layers:
+        for layer in self._cache.layers if self.length else ():
             if not isinstance(getattr(layer, "keys", None), torch.Tensor):
                 raise InvalidInput(
-                    f"{type(model).__name__} has a block that keeps no keys and values "
+                    f"{type(decoder.model).__name__} has a block that keeps no keys and values "
                     f"({type(layer).__name__}), expected attention in every block; "
                     "state-space models are not supported"
                 )

@@ -62,7 +62,8 @@ def unzip(source: Path, folder: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(entry) as packed, target.open("wb") as file:
                     shutil.copyfileobj(packed, file)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        # RuntimeError: an entry is encrypted, or packed in a way that zipfile does not know.
         raise InvalidInput(
             f"{source} must be a whole zip file, it is damaged ({error}); install its package again"
         ) from error

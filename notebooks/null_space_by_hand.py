@@ -63,7 +63,7 @@ print(f"cosine between v and the witness: {witness.cosine:+.3f}")
 # $-\|b\|/\|v\|$ and never reaches it: a null space makes the class unbounded in length, not in
 # angle.
 
-# %%
+# %% alt="The cosine to v along the class sinks towards its infimum and never reaches it."
 t = np.linspace(-12, 12, 600)
 members = a[:, None] + n[:, None] * t
 cosines = v @ members / (np.linalg.norm(v) * np.linalg.norm(members, axis=0))

@@ -7,49 +7,66 @@ from typing import Annotated, Any
 
 import typer
 
+from identifiability.errors import InvalidInput
+from identifiability.options import Json, Quiet, Seed, Workers
+from identifiability.output import give, say
 from identifiability.progress import Advance, progress_bar
 from identifiability.verify import VerifyPart
 from proofs.checking import DEFAULT_SEED
 from proofs.ledger import ledger, select
 
 
+def _completions() -> list[tuple[str, str]]:
+    return [(theorem.id, theorem.title) for theorem in ledger().values()]
+
+
 def command(
     theorems: Annotated[
         list[str] | None,
-        typer.Argument(help="Identifiers (N1, R2, …) or file names; all of them by default."),
+        typer.Argument(
+            help="Identifiers (N1, R2, …) or file names; all of them by default.",
+            autocompletion=_completions,
+        ),
     ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the theorems and stop.")] = False,
     explaining: Annotated[
         bool, typer.Option("--explain", help="Print what each theorem rests on, and stop.")
     ] = False,
-    json: Annotated[
-        Path | None, typer.Option(help="Write the results as JSON; - is stdout.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the random instances.", min=0)] = DEFAULT_SEED,
-    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    json: Json = None,
+    seed: Seed = DEFAULT_SEED,
+    workers: Workers = 1,
+    quiet: Quiet = False,
 ) -> None:
-    """Check theorems: symbolic proof, random instances, counterexamples, false variants."""
+    """Check theorems: symbolic proof, random instances, counterexamples, false variants.
+
+    Examples
+    --------
+    ::
+
+        identifiability proofs --workers 2     # every theorem
+        identifiability proofs N1 R2           # one, and the three parts of R2
+        identifiability proofs R4a --explain   # what it rests on
+        identifiability proofs --list
+        identifiability proofs N7 --json - | jq '.theorems[0].numeric.worst'
+    """
     chosen = select(theorems or [])
+    if json is not None and (listing or explaining):
+        raise InvalidInput("--json holds what was checked; leave out --list and --explain")
     if listing:
-        for theorem in chosen:
-            typer.echo(f"{theorem.id:<4} {theorem.name:<36} {theorem.title}")
+        say("\n".join(f"{one.id:<4} {one.name:<36} {one.title}" for one in chosen))
         return
     if explaining:
         from proofs.dependencies import explain
 
-        typer.echo("\n\n".join(explain(theorem.id, ledger()) for theorem in chosen))
+        say("\n\n".join(explain(theorem.id, ledger()) for theorem in chosen))
         return
-    from identifiability.results import json_target, write_json
+    from identifiability.results import json_target
     from proofs.running import run
 
     json_target(json)
     with progress_bar("proofs", quiet=quiet) as advance:
         results = run(chosen, seed, workers, advance)
-    if json is not None:
-        write_json(json, results)
-    if str(json) != "-":
-        typer.echo(table(results))
+    give(results, json, table(results))
     raise typer.Exit(0 if all_verified(results) else 1)
 
 

@@ -6,6 +6,8 @@ import argparse
 import sys
 import textwrap
 
+from identifiability.endings import ending
+from identifiability.output import say
 from proofs.checking import DEFAULT_SEED, TheoremResult, check
 from proofs.theorem import Theorem
 
@@ -19,8 +21,9 @@ def main(theorem: Theorem) -> None:
     seed = parser.parse_args().seed
     if seed < 0:
         parser.error(f"--seed must be an integer >= 0, got {seed}")
-    result = check(theorem, seed)
-    print(narrate(result))
+    with ending(parser.prog):
+        result = check(theorem, seed)
+        say(narrate(result))
     sys.exit(0 if result.status == "verified" else 1)
 
 

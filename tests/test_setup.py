@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-HASHED = ["requirements/lock.txt", "requirements/bootstrap.txt", "requirements/models.txt"]
+HASHED = [f"requirements/{name}.txt" for name in ("lock", "docs", "bootstrap", "models")]
 LOCKS = [*HASHED, "requirements/torch.txt", "constraints.txt"]
 
 
@@ -57,13 +57,28 @@ def test_torch_is_locked_alone_and_without_hash() -> None:
     assert [name for name in pins("requirements/lock.txt") if accelerator.fullmatch(name)] == []
 
 
+def locked_pins() -> dict[str, Requirement]:
+    """What a whole environment consists of, the documentation's part included."""
+    return {
+        name: pin
+        for lock in ("lock", "docs", "torch")
+        for name, pin in pins(f"requirements/{lock}.txt").items()
+    }
+
+
+def test_the_documentation_adds_pins_and_repeats_none() -> None:
+    added = set(pins("requirements/docs.txt"))
+    assert "sphinx" in added
+    assert added & (set(pins("requirements/lock.txt")) | {"torch"}) == set()
+
+
 def test_constraints_are_the_locks_without_hashes() -> None:
-    locked = pins("requirements/lock.txt") | pins("requirements/torch.txt")
+    locked = locked_pins()
     assert {str(r) for r in pins("constraints.txt").values()} == {str(r) for r in locked.values()}
 
 
 def test_dependencies_are_locked_within_their_ranges() -> None:
-    locked = pins("requirements/lock.txt") | pins("requirements/torch.txt")
+    locked = locked_pins()
     groups = [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
     for requirement in (Requirement(text) for group in groups for text in group):
         pin = locked[canonicalize_name(requirement.name)]
@@ -100,7 +115,9 @@ def unmet(requirement: Requirement, seen: set[str]) -> list[str]:
 
 def test_environment_is_complete() -> None:
     """The set-up installs without resolving (``--no-deps``), so nothing else would notice a gap."""
-    everything = Requirement(f"{PROJECT['name']}[{','.join(PROJECT['optional-dependencies'])}]")
+    # `make docs` installs the documentation's; tests of every day do not need them.
+    extras = [extra for extra in PROJECT["optional-dependencies"] if extra != "docs"]
+    everything = Requirement(f"{PROJECT['name']}[{','.join(extras)}]")
     assert unmet(everything, set()) == []
 
 

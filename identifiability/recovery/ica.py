@@ -35,7 +35,8 @@ from identifiability.recovery.ica_conditions import (
 )
 from identifiability.recovery.ica_rotation import fastica, separated
 from identifiability.recovery.ica_whitening import as_states, whitened
-from identifiability.recovery.stability import Stability, as_groups, halves, planar_null
+from identifiability.recovery.stability import Stability, as_groups, halves, planar_null, seeded
+from identifiability.validation import as_count
 
 
 class ICARecovery(TransformerMixin, BaseEstimator):
@@ -229,7 +230,7 @@ class ICARecovery(TransformerMixin, BaseEstimator):
         matrix = as_states(states)
         self._check_parameters()
         labels = as_groups(groups, len(matrix))
-        rng = np.random.default_rng(seed)
+        rng = seeded(seed)
         parts = list(halves(labels, splits, rng))
         whole = self._columns(matrix)
         components = np.linalg.pinv(whole)
@@ -287,6 +288,10 @@ class ICARecovery(TransformerMixin, BaseEstimator):
             raise InvalidInput(
                 f"fun must be 'logcosh', 'exp', 'cube' or a function, got {self.fun!r}"
             )
+        if self.random_state is not None and not isinstance(
+            self.random_state, np.random.RandomState
+        ):
+            as_count(self.random_state, "random_state", at_least=0)
         if not 0 < self.tol < np.inf:
             raise InvalidInput(f"tol must be a positive number, got {self.tol}; 1e-4 is usual")
         if not 0 < self.level <= 0.1:

@@ -14,6 +14,8 @@ from identifiability.validation import as_matrix, moderate
 # Least eigenvalue of a correlation matrix that is told from zero: the square root of the rounding
 # unit. States that only rounding to float32 keeps from being singular have 1e-14.
 SINGULAR = 1.5e-8
+# Between the spreads of two columns: the small one keeps four digits in a decomposition of both.
+_WIDEST = 1e12
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,7 @@ def whitened(states: np.ndarray, components: int | None) -> Whitened:
             "drop them"
         )
     centred = states - states.mean(axis=0)
+    comparable(centred, "states")
     rank = _rank(centred)
     if wanted > rank:
         raise InvalidInput(
@@ -76,6 +79,18 @@ def whitened(states: np.ndarray, components: int | None) -> Whitened:
     scales = right.T * (singular[:wanted] / np.sqrt(count))
     kept = float(np.sum(singular[:wanted] ** 2) / np.sum(singular[:rank] ** 2))
     return Whitened(left * np.sqrt(count), scales, kept if wanted < rank else 1.0)
+
+
+def comparable(centred: np.ndarray, name: str) -> None:
+    """Refuse columns, none of them constant, of which one is lost beside another to rounding."""
+    spreads = np.abs(centred).max(axis=0)
+    least, most = int(np.argmin(spreads)), int(np.argmax(spreads))
+    if spreads[least] * _WIDEST < spreads[most]:
+        raise InvalidInput(
+            f"columns of {name} must vary by amounts within a factor of {_WIDEST:g}, got "
+            f"{spreads[least]:.3g} in column {least} and {spreads[most]:.3g} in column {most}; "
+            "choose other units"
+        )
 
 
 def _rank(centred: np.ndarray) -> int:

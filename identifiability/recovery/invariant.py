@@ -27,7 +27,7 @@ from identifiability.recovery.invariant_conditions import (
     something_invariant,
     spanning,
 )
-from identifiability.recovery.stability import Stability, as_groups, direction_null, halves
+from identifiability.recovery.stability import Stability, as_groups, direction_null, halves, seeded
 from identifiability.spectrum import Spectrum
 from identifiability.validation import as_matrix, moderate
 from identifiability.verdict import (
@@ -134,7 +134,7 @@ class InvariantRecovery(BaseEstimator):
                 "stability needs two environments or more in each half, got "
                 f"{len(matrix)} in {len(counts)} groups; add environments"
             )
-        rng = np.random.default_rng(seed)
+        rng = seeded(seed)
         agreement = []
         for parts in halves(labels, splits, rng):
             found = [

@@ -12,9 +12,10 @@ from identifiability.errors import InvalidInput
 from identifiability.recovery.base import as_list, as_system
 from identifiability.recovery.stack import near_power_of_two
 from identifiability.spectrum import dense
-from identifiability.validation import as_matrix
+from identifiability.validation import as_matrix, moderate
 
 _SAFETY = 10.0  # as in Spectrum: one repeat is one draw of the rounding error
+_MOST_DIGITS = 140  # as ``moderate`` allows each map alone
 _SEED = 0  # the repeat must give the same floor every time; any fixed rotation serves
 
 
@@ -64,7 +65,9 @@ class Layers:
                 "is not read"
             )
         self.transports = [
-            as_matrix(dense(t), f"transports[{k}]", shape="(d_next, d)")
+            moderate(
+                as_matrix(dense(t), f"transports[{k}]", shape="(d_next, d)"), f"transports[{k}]"
+            )
             for k, t in enumerate(transports)
         ]
         widths = [self.transports[0].shape[1], *(len(t) for t in self.transports)]
@@ -75,6 +78,13 @@ class Layers:
                     f"transports[{k}] must take the {widths[k]} dimensions that "
                     f"transports[{k - 1}] gives, got {transport.shape}"
                 )
+        sizes = [float(np.linalg.norm(t)) for t in self.transports]
+        digits = np.cumsum(np.log10([size if size > 0 else 1.0 for size in sizes]))
+        if np.abs(digits).max() > _MOST_DIGITS:
+            raise InvalidInput(
+                "transports must together scale by less than "
+                f"1e{_MOST_DIGITS}, got 1e{digits[np.abs(digits).argmax()]:.0f}; choose other units"
+            )
         found = [
             _read(k, read, response, width)
             for k, (read, response, width) in enumerate(zip(reads, responses, widths, strict=True))

@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator
 from identifiability.errors import InvalidInput
 from identifiability.gauge import Shift
 from identifiability.recovery.base import class_report
-from identifiability.recovery.stability import Stability, as_groups, direction_null, halves
+from identifiability.recovery.stability import Stability, as_groups, direction_null, halves, seeded
 from identifiability.recovery.stack import Solution, solve
 from identifiability.spectrum import Spectrum
 from identifiability.verdict import Condition, Prediction, Report
@@ -110,7 +110,7 @@ class LinearRecovery(BaseEstimator):
         rounding: float = 0.0,
     ) -> Stability:
         """Agreement of the estimates from two halves of the rows where both can see."""
-        rng = np.random.default_rng(seed)
+        rng = seeded(seed)
         agreement, nulls, shared = [], [], []
         for rows in halves(labels, splits, rng):
             solved = [

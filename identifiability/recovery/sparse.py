@@ -22,7 +22,7 @@ from identifiability.recovery.sparse_conditions import every_code
 from identifiability.recovery.sparse_problem import SparseProblem, as_dictionary, require_parameters
 from identifiability.recovery.sparse_report import after, consistency, estimate, report
 from identifiability.recovery.sparse_response import this_response
-from identifiability.recovery.stability import Stability, as_groups, halves
+from identifiability.recovery.stability import Stability, as_groups, halves, seeded
 from identifiability.spectrum import Spectrum
 
 _DRAWS = 2000
@@ -176,7 +176,7 @@ class SparseRecovery(BaseEstimator):
         matrix, values = as_system(jacobian, response)
         atoms = self._checked_dictionary(matrix.shape[1])
         labels = as_groups(groups, len(matrix))
-        rng, agreement = np.random.default_rng(seed), []
+        rng, agreement = seeded(seed), []
         for pair in halves(labels, splits, rng):
             if min(map(len, pair)) <= self.sparsity:
                 raise InvalidInput(

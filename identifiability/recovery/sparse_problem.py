@@ -13,7 +13,7 @@ from identifiability.errors import InvalidInput
 from identifiability.spark import Spark, spark
 from identifiability.sparse_codes import explanations
 from identifiability.sparsity import DEPENDENT, TIE, most_coherent_pair, unit_columns
-from identifiability.validation import as_matrix
+from identifiability.validation import as_matrix, moderate
 
 _METHODS = ("l1", "omp")
 # Relative residual at which a code explains a response without stated noise: float64 solves for
@@ -143,7 +143,7 @@ def as_dictionary(given: Any, width: int) -> np.ndarray:
     """
     if given is None:
         return np.eye(width)
-    atoms = as_matrix(given, "dictionary", shape="(d, K)")
+    atoms = moderate(as_matrix(given, "dictionary", shape="(d, K)"), "dictionary")
     if len(atoms) != width:
         raise InvalidInput(
             f"dictionary must be (d, K) with d = {width} as the jacobian, got {atoms.shape}; "

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from identifiability.errors import InvalidInput
+from identifiability.validation import as_count
 
 # One-sided: a component that turns freely is called stable once in a hundred.
 _LEVEL = 0.99
@@ -119,16 +120,29 @@ def as_groups(groups: Any, count: int) -> np.ndarray:
     if groups is None:
         labels = np.arange(count)
     else:
-        given = np.asarray(groups)
+        try:
+            given = np.asarray(groups)
+        except ValueError:  # numpy's answer to rows of unequal length
+            given = np.zeros(0)
         if given.shape != (count,):
             raise InvalidInput(
                 f"groups must have one label for each of the {count} samples, got {given.shape}; "
                 "pass the prompt of every sample"
             )
-        labels = np.unique(given, return_inverse=True)[1]
+        try:
+            labels = np.unique(given, return_inverse=True)[1]
+        except TypeError:  # numpy's answer to labels that cannot be sorted
+            raise InvalidInput(
+                "groups must be labels of one kind, got several; pass numbers or texts alone"
+            ) from None
     if labels.max() < 1:
         raise InvalidInput("split halves need at least two groups, got 1; add prompts")
     return labels
+
+
+def seeded(seed: Any) -> np.random.Generator:
+    """The randomness of splits and null."""
+    return np.random.default_rng(as_count(seed, "seed", at_least=0))
 
 
 def halves(

@@ -21,7 +21,16 @@ def command(
     open_it: Annotated[bool, typer.Option("--open", help="Show it in a browser.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not print where it is.")] = False,
 ) -> None:
-    """Write the HTML report of what a directory holds."""
+    """Write the HTML report of what a directory holds.
+
+    Examples
+    --------
+    ::
+
+        identifiability report                 # of ./results, where verify writes
+        identifiability report results/llm --open
+        identifiability report results/toy --format pdf,svg
+    """
     from identifiability.reporting.build import build_report
 
     wanted = [] if formats is None else [kind.strip() for kind in formats.split(",")]

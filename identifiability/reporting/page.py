@@ -51,6 +51,7 @@ def render(results: dict[str, Any]) -> str:
         },
         summary=tables.summary(llm) if llm else [],
         claims=tables.claims(llm) if llm else [],
+        recoveries=tables.recoveries(results["toy"]) if results["toy"] else [],
     )
 
 
@@ -102,7 +103,7 @@ def interval(ends: list[float | None] | None, digits: int = 3) -> str:
 
 def spaced(name: str) -> str:
     """A name of the results as words."""
-    return name.replace("_", " ")
+    return name.replace("epsilon_", "ε-").replace("non_", "non-").replace("_", " ")
 
 
 def verdict_mark(verdict: str) -> str:

@@ -4,7 +4,7 @@ const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?/i;
 const key = (cell) => {
   const text = cell.textContent.trim();
   const found = NUMBER.exec(text);
-  return { text, missing: text === "–" || text === "", value: found ? Number(found[0]) : NaN };
+  return { text, missing: text === "" || text.startsWith("–"), value: found ? Number(found[0]) : NaN };
 };
 const compare = (a, b) => {
   if (a.missing !== b.missing) return a.missing ? 1 : -1;
@@ -34,17 +34,22 @@ function addFilter(table) {
   const input = document.createElement("input");
   const count = document.createElement("span");
   input.type = "search";
-  input.placeholder = "words, such as: refuted formality";
+  input.placeholder = "any words";
   count.setAttribute("role", "status");
   label.append(`Filter ${words}: `, input);
   box.append(label, " ", count);
   table.closest(".scroll").before(box);
-  const rows = [...table.tBodies[0].rows].map((row) => ({ row, text: row.textContent.toLowerCase() }));
+  // A row may stand for something folded below the table, which is searched and hidden with it.
+  const rows = [...table.tBodies[0].rows].map((row) => {
+    const more = document.getElementById(row.dataset.more);
+    return { row, more, text: `${row.textContent} ${more ? more.textContent : ""}`.toLowerCase() };
+  });
   input.addEventListener("input", () => {
     const wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
-    for (const { row, text } of rows) {
+    for (const { row, more, text } of rows) {
       row.hidden = !wanted.every((word) => text.includes(word));
+      if (more) more.hidden = row.hidden;
       shown += row.hidden ? 0 : 1;
     }
     count.textContent = wanted.length ? `${shown} of ${rows.length}` : "";
@@ -67,7 +72,7 @@ for (const table of document.querySelectorAll("table.data")) {
 const unfold = () => {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const folded = target && target.closest("details");
-  if (folded) { folded.open = true; target.scrollIntoView(); }
+  if (folded) { folded.hidden = false; folded.open = true; target.scrollIntoView(); }
 };
 addEventListener("hashchange", unfold);
 unfold();

@@ -1,4 +1,4 @@
-"""What the report's tables of claims hold: a line a verdict, and the rows behind each claim."""
+"""What the report's tables hold: verdicts, the rows behind each claim, recoveries of toy truth."""
 
 from __future__ import annotations
 
@@ -45,3 +45,35 @@ def claims(llm: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for family in sorted(llm["families"], key=lambda family: family["number"])
     ]
+
+
+def recoveries(toy: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for each method, model and condition, over its instances."""
+    return [
+        dict(zip(_SETTING, key, strict=True)) | _over(runs)
+        for key, runs in groups(toy["runs"], *_SETTING).items()
+    ]
+
+
+_SETTING = ("method", "condition", "model", "holds")
+
+
+def _over(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    scores = [run["score"] for run in runs if run["score"] is not None]
+    worst = [run["score_min"] for run in runs if run["score_min"] is not None]
+    others = [_outcome(run, "observed") for run in runs if not run["agrees"]]
+    return {
+        "predicted": _outcome(runs[0], "predicted"),
+        "instances": len(runs),
+        "agreeing": sum(run["agrees"] for run in runs),
+        "otherwise": list(dict.fromkeys(others)),
+        "score": sum(scores) / len(scores) if scores else None,
+        "worst": min(worst, default=None),
+        "chance": runs[0]["chance"],
+    }
+
+
+def _outcome(run: dict[str, Any], which: str) -> str:
+    """Whether it recovers, and if not in which way it does not."""
+    mode = run["failure_mode"][which]
+    return run[which] if mode is None else f"{run[which]}: {mode}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from scipy.special import stdtrit
 
 from identifiability.errors import InvalidInput
 from identifiability.statistics.interval import Interval
+from identifiability.validation import as_count, as_real, moderate
 
 Statistic = Callable[..., np.ndarray]
 """Maps arrays (R, n, ...), one for each set of clusters, to R values. An array may come with R = 1
@@ -108,14 +110,19 @@ def studentise(
     level: float,
 ) -> Studentised:
     """Critical values of (estimate - truth)/error by the bootstrap; see ``cluster_bootstrap``."""
-    arrays = [np.asarray(sample, dtype=np.float64) for sample in samples]
+    as_count(resamples, "resamples", at_least=1)
+    if not isinstance(level, Real) or not 0 < level < 1:
+        raise InvalidInput(f"level must be between 0 and 1, got {level}; 0.95 is usual")
+    arrays = [moderate(as_real(sample, "a bootstrap sample"), "samples") for sample in samples]
+    if not arrays:
+        raise InvalidInput("samples must hold at least one array, got none; pass a list of arrays")
     for array in arrays:
         if array.ndim == 0 or len(array) < 2:
             raise InvalidInput(
                 f"a bootstrap needs at least two clusters, got {array.shape}; add prompts"
             )
-        if not np.isfinite(array).all():
-            raise InvalidInput("bootstrap samples must be finite; leave out what was not measured")
+        if array.size == 0:
+            raise InvalidInput(f"a bootstrap sample must not be empty, got {array.shape}; fill it")
     degrees = (min(len(array) for array in arrays) - 1) / 2
     whole = [array[None] for array in arrays]
     estimate = float(statistic(*whole)[0])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from identifiability.errors import InvalidInput
+from identifiability.validation import as_real, moderate
 
 
 def cluster_means(name: str, values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -15,16 +16,16 @@ def cluster_means(name: str, values: Sequence[float] | np.ndarray) -> np.ndarray
     Raises
     ------
     InvalidInput
-        If the shape is another, there are fewer than two clusters, or a value is not finite.
+        If the shape is another, there are fewer than two clusters, a value is not finite, or
+        the largest is beyond what squares can hold.
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = as_real(values, name)
     if array.ndim not in (1, 2) or len(array) < 2 or array.size == 0:
         raise InvalidInput(
             f"{name} must be (n,) or (n, samples) with at least two clusters, got {array.shape}; "
             "put prompts along the first axis"
         )
-    if not np.isfinite(array).all():
-        raise InvalidInput(f"{name} must be finite; leave out prompts that were not measured")
+    moderate(array, name)
     return array if array.ndim == 1 else array.mean(axis=1)
 
 

@@ -22,7 +22,8 @@ class EffectSize:
         Mean of the paired differences, in the unit of the scores.
     standardised
         Cohen's d of cluster means: that difference over the root mean square of the two arms'
-        standard deviations between clusters. None where neither arm varies.
+        standard deviations between clusters. None where neither arm varies, and for two clusters,
+        of which the jackknife leaves one, without a deviation.
     n
         Clusters.
     """
@@ -61,7 +62,7 @@ def effect_size(
         lambda x: (x[..., 0] - x[..., 1]).mean(axis=1), [pairs], **options
     )
     standardised = None
-    if np.ptp(pairs, axis=0).any():
+    if len(pairs) > 2 and np.ptp(pairs, axis=0).any():
         standardised = cluster_bootstrap(_cohens_d, [pairs], **options)
     return EffectSize(difference, standardised, len(pairs))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -89,9 +90,9 @@ def tost(
 
 def tost_p_values(differences: np.ndarray, margin: float | np.ndarray) -> np.ndarray:
     """p-values of TOST for many samples at once: (..., n) differences, a margin for each sample."""
-    limit = np.asarray(margin, dtype=np.float64)
-    if not (np.isfinite(limit) & (limit > 0)).all():
-        raise InvalidInput(f"margin must be positive and finite, got {margin}")
+    limit = np.asarray(margin)
+    if limit.dtype.kind not in "fiu" or not (np.isfinite(limit) & (limit > 0)).all():
+        raise InvalidInput(f"margin must be positive and finite, got {margin}; set one")
     # The nearer edge is the larger of the two p-values.
     distance = limit - np.abs(differences.mean(axis=-1))
     return _upper_p(distance, differences)
@@ -138,8 +139,8 @@ def tost_ratio(
     Fieller 1954, doi:10.1111/j.2517-6161.1954.tb00159.x; Berger & Hsu 1996 (intersection-union
     tests), doi:10.1214/ss/1032280304.
     """
-    if not 0 < fraction < 1:
-        raise InvalidInput(f"fraction must be between 0 and 1, got {fraction:g}")
+    if not isinstance(fraction, Real) or not 0 < fraction < 1:
+        raise InvalidInput(f"fraction must be between 0 and 1, got {fraction}; 0.2 is usual")
     arm, reference = paired_means(arm_effects=arm_effects, reference_effects=reference_effects)
     n = len(arm)
     sign = 1.0 if reference.mean() >= 0 else -1.0
@@ -158,8 +159,8 @@ def tost_ratio(
 
 
 def _checked(alpha: float) -> float:
-    if not 0 < alpha < 0.5:
-        raise InvalidInput(f"alpha must be between 0 and 0.5, got {alpha:g}")
+    if not isinstance(alpha, Real) or not 0 < alpha < 0.5:
+        raise InvalidInput(f"alpha must be between 0 and 0.5, got {alpha}; 0.05 is usual")
     return alpha
 
 

@@ -40,9 +40,20 @@ def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
     [0.03, 0.06, 0.06]
     """
-    given = np.asarray(p_values, dtype=np.float64)
+    try:
+        given = np.asarray(p_values)
+    except ValueError:  # numpy's answer to rows of unequal length
+        raise InvalidInput("p-values must be (m,), got unequal rows; flatten them") from None
+    if given.dtype.kind not in "fiub":
+        raise InvalidInput(
+            f"p-values must be numbers, got dtype {given.dtype}; give a hypothesis that was not "
+            "tested p = 1"
+        )
     if given.ndim != 1 or not given.size:
-        raise InvalidInput(f"p-values must be (m,) with m at least 1, got {given.shape}")
+        raise InvalidInput(
+            f"p-values must be (m,) with m at least 1, got {given.shape}; pass one for each "
+            "hypothesis"
+        )
     if not ((given >= 0) & (given <= 1)).all():
         raise InvalidInput(
             "p-values must be in [0, 1]; give a hypothesis that was not tested p = 1"

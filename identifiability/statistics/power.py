@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import chdtri, gammaln, ndtr, stdtrit
@@ -49,19 +50,19 @@ def power(
     t distribution, which scipy 1.17 returns as NaN or 0 far in its lower tail.
     """
     _check(deviation, difference, margin, alpha)
-    if n < 2:
-        raise InvalidInput(f"power needs at least 2 clusters, got {n}")
+    if not isinstance(n, Integral) or n < 2:
+        raise InvalidInput(f"power needs at least 2 clusters, got {n}; add prompts")
     centre = difference * np.sqrt(n) / deviation
     spread, weights = _spread(n - 1)
     if margin is None:
         critical = stdtrit(n - 1, 1 - alpha / 2)
         found = ndtr(centre - critical * spread) + ndtr(-centre - critical * spread)
-        return float(weights @ found)
+        return min(1.0, float(weights @ found))  # the weights sum to 1 but for rounding
     edge, critical = margin * np.sqrt(n) / deviation, stdtrit(n - 1, 1 - alpha)
     # Beyond this spread no mean is declared equivalent; the kink there is kept off the nodes.
     spread, weights = _spread(n - 1, most=edge / critical)
     reach = edge - critical * spread
-    return float(weights @ (ndtr(reach - centre) - ndtr(-reach - centre)))
+    return min(1.0, float(weights @ (ndtr(reach - centre) - ndtr(-reach - centre))))
 
 
 def samples_needed(
@@ -108,15 +109,17 @@ def samples_needed(
 
 
 def _check(deviation: float, difference: float, margin: float | None, alpha: float) -> None:
-    if not (np.isfinite(deviation) and deviation > 0):
-        raise InvalidInput(f"deviation must be positive and finite, got {deviation:g}")
-    if not np.isfinite(difference):
-        raise InvalidInput(f"difference must be finite, got {difference:g}")
-    if margin is not None and not (np.isfinite(margin) and margin > 0):
-        raise InvalidInput(f"margin must be positive and finite, got {margin:g}")
+    if not isinstance(deviation, Real) or not 0 < deviation < np.inf:
+        raise InvalidInput(
+            f"deviation must be positive and finite, got {deviation}; give that between clusters"
+        )
+    if not isinstance(difference, Real) or not np.isfinite(difference):
+        raise InvalidInput(f"difference must be finite, got {difference}; 0 is none")
+    if margin is not None and (not isinstance(margin, Real) or not 0 < margin < np.inf):
+        raise InvalidInput(f"margin must be positive and finite, got {margin}; None is none")
     most = 1.0 if margin is None else 0.5
-    if not 0 < alpha < most:
-        raise InvalidInput(f"alpha must be between 0 and {most:g}, got {alpha:g}")
+    if not isinstance(alpha, Real) or not 0 < alpha < most:
+        raise InvalidInput(f"alpha must be between 0 and {most:g}, got {alpha}; 0.05 is usual")
 
 
 def _spread(degrees: int, most: float = np.inf) -> tuple[np.ndarray, np.ndarray]:

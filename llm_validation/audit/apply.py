@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from identifiability.choose import unknown
+from identifiability.choose import shortened, unknown
 from identifiability.errors import InvalidInput
+from identifiability.plain_file import plain_file
 from llm_validation.audit.bench import Bench, Case
 from llm_validation.audit.cases import cases_of, encoded
 from llm_validation.audit.class_size import ClassSize, mean_of, null_dimension
@@ -29,6 +30,7 @@ from llm_validation.audit.prompts import read_prompts
 from llm_validation.audit.settle import Recovery
 from llm_validation.dataset import load_trait
 from llm_validation.json_document import JsonDocument
+from llm_validation.models import LanguageModel
 from llm_validation.structure import decoder_of
 
 KEYS = ("environments", "layers", "prompts")
@@ -52,6 +54,16 @@ class Further:
         if key not in KEYS:
             raise unknown("key to apply", key, KEYS)
         return cls(key, value)
+
+    def check(self, model: LanguageModel, layer: int, *, chat: bool) -> None:
+        """Refuse, before anything is measured, a value that cannot be read or used."""
+        if self.key == "layers":
+            _other_layers(self.value, model, layer)
+        elif self.key == "environments":
+            for prompts in _environments(self.value).values():
+                encoded(model, prompts, chat=chat)
+        else:
+            encoded(model, read_prompts(self.value), chat=chat)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +95,9 @@ def applied(further: Further, audited: Audited) -> Recovery:
         If they cannot be used.
     """
     if further.key == "layers":
-        return _joint("layers", "R4", _layers(further.value, audited), audited)
+        return _joint("layers", "R4", _of_layers(further.value, audited), audited)
     if further.key == "environments":
-        return _joint("environments", "R3a", _environments(further.value, audited), audited)
+        return _joint("environments", "R3a", _of_environments(further.value, audited), audited)
     return _prompts(further.value, audited)
 
 
@@ -121,9 +133,8 @@ def _joint(
     )
 
 
-def _layers(value: str, audited: Audited) -> dict[str, np.ndarray]:
-    decoder = decoder_of(audited.bench.model)
-    found: dict[str, np.ndarray] = {}
+def _other_layers(value: str, model: LanguageModel, audited: int) -> list[int]:
+    decoder, found = decoder_of(model), []
     for text in value.split(","):
         try:
             layer = decoder.layer_index(int(text))
@@ -131,29 +142,41 @@ def _layers(value: str, audited: Audited) -> dict[str, np.ndarray]:
             if isinstance(error, InvalidInput):
                 raise
             raise InvalidInput(
-                f"layers to apply must be integers such as 10 or 10,20, got {text!r}"
+                f"layers to apply must be integers such as 10 or 10,20, got {shortened(text)}"
             ) from None
-        if layer == audited.bench.layer:
+        if layer == audited:
             raise InvalidInput(f"layer {layer} is the one audited; apply another")
+        found.append(layer)
+    return found
+
+
+def _of_layers(value: str, audited: Audited) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    for layer in _other_layers(value, audited.bench.model, audited.bench.layer):
         there = audited.bench.at_layer(layer)
         found[f"layer {layer}"] = mean_of(there.metrics(audited.choosing, audited.base))
     return found
 
 
-def _environments(value: str, audited: Audited) -> dict[str, np.ndarray]:
+def _environments(value: str) -> dict[str, Sequence[str]]:
+    """Prompts by environment: those of a trait file, or one set from a prompt file."""
     path = Path(value)
     named: dict[str, Sequence[str]] = {}
-    if path.suffix.lower() == ".json" and "prompts" not in JsonDocument(path).fields():
+    if path.suffix.lower() == ".json" and "prompts" not in JsonDocument(plain_file(path)).fields():
         for name, pairs in load_trait(path).environments.items():
             named[name] = [text for pair in pairs for text in (pair.positive, pair.negative)]
         if not named:
             raise InvalidInput(f"{path} must have environments, it has none; add some")
     else:
         named[path.stem] = read_prompts(path)
+    return named
+
+
+def _of_environments(value: str, audited: Audited) -> dict[str, np.ndarray]:
     most = len(audited.choosing)
     return {
         name: mean_of(audited.bench.metrics(_cases(prompts[:most], audited), audited.base))
-        for name, prompts in named.items()
+        for name, prompts in _environments(value).items()
     }
 
 
@@ -181,5 +204,5 @@ def _prompts(value: str, audited: Audited) -> Recovery:
 
 
 def _cases(prompts: Sequence[str], audited: Audited) -> list[Case]:
-    ids = encoded(audited.bench, prompts, chat=audited.chat)
+    ids = encoded(audited.bench.model, prompts, chat=audited.chat)
     return cases_of(audited.bench, audited.observable, ids, audited.seed)

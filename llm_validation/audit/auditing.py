@@ -13,11 +13,12 @@ import numpy as np
 from identifiability.errors import InvalidInput
 from identifiability.progress import Advance, silent
 from identifiability.store import Store
+from identifiability.validation import as_number
 from llm_validation.audit.answer import Audit
 from llm_validation.audit.apply import Audited, Further, applied
-from llm_validation.audit.behaviour import scored, side_by_side
+from llm_validation.audit.behaviour import control_cells, scored, side_by_side, text_cells
 from llm_validation.audit.bench import Bench, Case
-from llm_validation.audit.cases import dealt
+from llm_validation.audit.cases import check_prompts, dealt
 from llm_validation.audit.class_size import ClassSize
 from llm_validation.audit.comparison import compared
 from llm_validation.audit.judged import rows_of, verdict_of
@@ -31,15 +32,15 @@ from llm_validation.audit.symmetry import shift_symmetry
 from llm_validation.audit.vector_input import Given, named, the_vector
 from llm_validation.audit.witness import find_witness
 from llm_validation.dataset import Trait, load_trait
+from llm_validation.inputs import states
 from llm_validation.models import DEFAULT_MODEL, LanguageModel, load_model
 from llm_validation.scoring.positive_control import control_questions
+from llm_validation.structure import decoder_of
 
 EPSILON = 0.01
 """Nats: about 230 samples for errors that sum to 0.05 (theory.md N7)."""
 STRENGTHS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 """At which the divergence of alpha v itself is compared with its second order."""
-ROUNDING_PROMPTS = 2
-"""In float64, for the noise floor; each takes about as long as four others."""
 
 
 def audit(
@@ -114,11 +115,15 @@ def audit(
     texts = read_prompts(prompts) if isinstance(prompts, str | os.PathLike | None) else prompts
     loaded = load_model(model) if isinstance(model, str) else model
     audited = the_vector(vector, loaded, layer)
+    states(decoder_of(loaded), alpha * audited.vector, "alpha * vector")
     others = [(named(one), the_vector(one, loaded, audited.layer)) for one in compare]
     if wanted is None:
         wanted = _shipped(audited.trait)
     if wanted is not None:
         control_questions(loaded, wanted)  # refuses at once what it could not score at the end
+    check_prompts(loaded, observed_trait, texts, chat, count, seed)
+    for one in further:
+        one.check(loaded, audited.layer, chat=chat)
     from threadpoolctl import threadpool_limits
 
     # One thread: the order in which threads add up decides the last digits of the answer.
@@ -140,6 +145,10 @@ def audit(
         shown, score = (), None
         if witness is not None:
             other = alpha * witness.vector
+            both = text_cells(bench, halves.measuring, base, other)
+            if wanted is not None:
+                both += control_cells(bench, wanted)
+            bench.results(both)  # together, so that no process waits for the other
             shown = tuple(side_by_side(bench, halves.measuring, base, other))
             if wanted is not None:
                 score = scored(bench, wanted, base, other, _rng(seed, "score"))
@@ -197,12 +206,8 @@ def audit(
 def _class(
     bench: Bench, halves: Halves[Case], base: np.ndarray, epsilon: float, seed: int
 ) -> tuple[list[np.ndarray], SteeredClass, ClassSize]:
-    some = halves.choosing[:ROUNDING_PROMPTS]
-    # The longest cell first, beside the others.
-    cells = [bench.rounding_cell(some, base), *bench.metric_cells(halves.choosing, base)]
-    rounding, *results = bench.results(cells)
-    metrics = [result["metric"] for result in results]
-    found = SteeredClass.of(metrics, base, epsilon, rounding["error"])
+    metrics, error = bench.metrics_and_rounding(halves.choosing, base)
+    found = SteeredClass.of(metrics, base, epsilon, error)
     size = ClassSize.of(metrics, epsilon, found.radius, _rng(seed, "class"))
     return metrics, found, size
 
@@ -232,7 +237,8 @@ def _shipped(name: str | None) -> Trait | None:
 
 def _positive(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < np.inf:
-        raise InvalidInput(f"{name} must be a positive finite number, got {value!r}")
+        raise InvalidInput(f"{name} must be a positive finite number, got {value!r}; mend it")
+    as_number(value, name)
 
 
 def _rng(seed: int, name: str) -> np.random.Generator:

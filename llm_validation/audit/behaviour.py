@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from identifiability.cells import Cell
 from identifiability.statistics import Equivalence, Interval, cluster_bootstrap, tost_ratio
 from llm_validation.audit.bench import MEASUREMENTS, Bench, Case
 from llm_validation.claims.judgement import EQUIVALENCE_FRACTION, TEST_LEVEL
@@ -16,7 +17,7 @@ from llm_validation.scoring.positive_control import control_questions, control_v
 from llm_validation.scoring.validity import Validity, held_out_completions
 
 SHOWN = 3
-TOKENS = 40
+TOKENS = 24
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,12 @@ class Texts:
     witness: str
 
 
-def side_by_side(
+def text_cells(
     bench: Bench, cases: Sequence[Case], base: np.ndarray, other: np.ndarray
-) -> list[Texts]:
+) -> list[Cell]:
     """Of the first few cases."""
     rows = np.stack([np.zeros_like(base), base, other])
-    cells = [
+    return [
         bench.cell(
             f"{MEASUREMENTS}.generated_text:measure",
             "completions",
@@ -45,6 +46,13 @@ def side_by_side(
         )
         for case in cases[:SHOWN]
     ]
+
+
+def side_by_side(
+    bench: Bench, cases: Sequence[Case], base: np.ndarray, other: np.ndarray
+) -> list[Texts]:
+    """Of the first few cases."""
+    cells = text_cells(bench, cases, base, other)
     return [
         Texts(bench.model.tokenizer.decode(case.ids, skip_special_tokens=True), *found["texts"])
         for case, found in zip(cases[:SHOWN], bench.results(cells), strict=True)
@@ -77,6 +85,14 @@ class Scored:
     differences: np.ndarray | None = None
 
 
+def control_cells(bench: Bench, trait: Trait) -> list[Cell]:
+    """What validates the log-odds of a trait."""
+    return [
+        bench.cell(f"{MEASUREMENTS}.unsteered_log_likelihoods:measure", "control", **question)
+        for question in control_questions(bench.model, trait)
+    ]
+
+
 def scored(
     bench: Bench, trait: Trait, base: np.ndarray, other: np.ndarray, rng: np.random.Generator
 ) -> Scored:
@@ -87,11 +103,7 @@ def scored(
     InvalidInput
         If the trait has no instructions, or fewer than two completions of a split.
     """
-    controls = [
-        bench.cell(f"{MEASUREMENTS}.unsteered_log_likelihoods:measure", "control", **question)
-        for question in control_questions(bench.model, trait)
-    ]
-    validity = control_validity(trait, bench.results(controls))
+    validity = control_validity(trait, bench.results(control_cells(bench, trait)))
     if not validity.valid:
         return Scored(trait.name, validity)
     found = _log_odds(bench, held_out_completions(trait), np.stack([0 * base, base, other]))

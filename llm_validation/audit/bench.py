@@ -17,6 +17,9 @@ from llm_validation.models import LanguageModel
 OBSERVED = "llm_validation.audit.observed"
 MEASUREMENTS = "llm_validation.measurements"
 UNITS = {"float64": 2.0**-52, "float32": 2.0**-23, "bfloat16": 2.0**-7}
+ROUNDING_PROMPTS = 2
+"""Prompts on which a metric is compared with float64; each costs as much as four metrics."""
+
 ROUNDINGS = 10.0
 """Units of rounding to which a logit is known at best: logits are of order ten. Divergences are of
 the order of their squares; a state may come out equal to itself bit by bit and show none."""
@@ -86,10 +89,10 @@ class Bench:
             for case in cases
         ]
 
-    def rounding_cell(self, cases: Sequence[Case], base: np.ndarray) -> Cell:
-        """How far the metrics of a few cases are from float64."""
+    def wide_cell(self, cases: Sequence[Case], base: np.ndarray) -> Cell:
+        """The metrics of a few cases in float64."""
         return self.cell(
-            f"{OBSERVED}:rounding",
+            f"{OBSERVED}:wide_metrics",
             f"metric in float64, layer {self.layer}",
             prompts=[case.ids for case in cases],
             layer=self.layer,
@@ -100,6 +103,21 @@ class Bench:
     def metrics(self, cases: Sequence[Case], base: np.ndarray) -> list[np.ndarray]:
         """(d, d) each."""
         return [found["metric"] for found in self.results(self.metric_cells(cases, base))]
+
+    def metrics_and_rounding(
+        self, cases: Sequence[Case], base: np.ndarray
+    ) -> tuple[list[np.ndarray], float]:
+        """(d, d) each, and the largest distance of the first few from those in float64."""
+        wide: list[Cell] = []
+        if self.model.dtype != "float64":
+            wide = [self.wide_cell(cases[:ROUNDING_PROMPTS], base)]
+        # The longest cell first, beside the others.
+        results = self.results([*wide, *self.metric_cells(cases, base)])
+        metrics = [found["metric"] for found in results[len(wide) :]]
+        exact = [metric for found in results[: len(wide)] for metric in found["metrics"]]
+        pairs = zip(metrics, exact, strict=False)
+        error = max((float(np.linalg.norm(here - there, 2)) for here, there in pairs), default=0.0)
+        return metrics, error
 
     def divergences(
         self, cases: Sequence[Case], base: np.ndarray, steps: np.ndarray

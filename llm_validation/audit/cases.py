@@ -11,22 +11,26 @@ from identifiability.errors import InvalidInput
 from llm_validation.audit.bench import MEASUREMENTS, Bench, Case
 from llm_validation.audit.observable import Observable
 from llm_validation.audit.prompts import FEWEST, Halves
-from llm_validation.dataset import LabelledCompletion, Trait
+from llm_validation.dataset import SPLITS, LabelledCompletion, Trait
 from llm_validation.extraction import encode
+from llm_validation.inputs import token_ids
+from llm_validation.models import LanguageModel
 from llm_validation.scoring.log_odds import LogOdds, settings
+from llm_validation.structure import decoder_of
 
 COMPLETION_TOKENS = 20
 
 
-def encoded(bench: Bench, prompts: Sequence[str], *, chat: bool) -> list[list[int]]:
+def encoded(model: LanguageModel, prompts: Sequence[str], *, chat: bool) -> list[list[int]]:
     """Token ids of each prompt.
 
     Raises
     ------
     InvalidInput
-        If two prompts are the same tokens.
+        If a prompt cannot be used, or two are the same tokens.
     """
-    ids = [encode(bench.model, text, chat=chat) for text in prompts]
+    decoder = decoder_of(model)
+    ids = [token_ids(decoder, encode(model, text, chat=chat))[0].tolist() for text in prompts]
     if len({tuple(one) for one in ids}) < len(ids):
         raise InvalidInput(
             "prompts must differ in their tokens, two of them are equal; remove one, since one "
@@ -80,7 +84,7 @@ def score_cases(bench: Bench, trait: Trait, count: int, seed: int) -> tuple[Halv
     """
     choosing, measuring = (
         [settings(bench.model, pair) for pair in _of_split(trait, split, count // 2, seed)]
-        for split in ("choose", "held_out")
+        for split in SPLITS
     )
     cells = [
         bench.cell(
@@ -117,6 +121,22 @@ def _of_split(trait: Trait, split: str, most: int, seed: int) -> list[LabelledCo
     return [found[i] for i in order]
 
 
+def check_prompts(
+    model: LanguageModel,
+    trait: Trait | None,
+    prompts: Sequence[str],
+    chat: bool,
+    count: int,
+    seed: int,
+) -> None:
+    """Refuse, before anything is measured, prompts that ``dealt`` would refuse."""
+    if trait is None:
+        Halves.of(encoded(model, prompts, chat=chat), count, seed)
+        return
+    for split in SPLITS:
+        _of_split(trait, split, count // 2, seed)
+
+
 def dealt(
     bench: Bench,
     observable: Observable,
@@ -129,7 +149,7 @@ def dealt(
     """Cases in two halves; of a score, its variance as well."""
     if trait is not None:
         return score_cases(bench, trait, count, seed)
-    halves = Halves.of(encoded(bench, prompts, chat=chat), count, seed)
+    halves = Halves.of(encoded(bench.model, prompts, chat=chat), count, seed)
     return Halves(
         tuple(cases_of(bench, observable, halves.choosing, seed)),
         tuple(cases_of(bench, observable, halves.measuring, seed)),

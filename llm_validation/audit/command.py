@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from identifiability.options import Json, Quiet, Seed, Workers
+
 
 def command(
     vector: Annotated[
@@ -42,17 +44,36 @@ def command(
     out: Annotated[Path, typer.Option(help="Where results, vectors and finished cells go.")] = Path(
         "results/audit"
     ),
-    workers: Annotated[int, typer.Option(help="Local processes.", min=1)] = 2,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.", min=0)] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    json: Json = None,
+    workers: Workers = 2,
+    seed: Seed = 0,
+    quiet: Quiet = False,
 ) -> None:
-    """Is this steering vector identifiable? What would settle it?"""
+    """Is this steering vector identifiable? What would settle it?
+
+    Examples
+    --------
+    ::
+
+        identifiability extract --trait formality --to formality.safetensors
+        identifiability audit formality.safetensors
+        identifiability audit v.gguf --layer 12 --prompts mine.txt --alpha 4
+        identifiability audit v.npy --layer 12 --trait formality --compare w.npy
+        identifiability audit v.npy --layer 12 --observe topk:20
+        identifiability audit v.npy --layer 12 --apply layers=3
+        identifiability audit v.npy --layer 12 --json - | jq .vector.verdict
+    """
+    from identifiability.endings import resumable
+    from identifiability.output import give
     from identifiability.progress import progress_bar
+    from identifiability.results import json_target, read_json
     from llm_validation.audit.auditing import audit
     from llm_validation.audit.files import write_audit
     from llm_validation.models import DEFAULT_MODEL
 
-    with progress_bar("audit", quiet=quiet) as advance:
+    json_target(json)
+    kept = f"what was measured is kept in {out}: run the same command again to go on"
+    with resumable(kept), progress_bar("audit", quiet=quiet) as advance:
         found = audit(
             vector,
             model or DEFAULT_MODEL,
@@ -72,5 +93,5 @@ def command(
             advance=advance,
         )
     written = write_audit(found, out, ["identifiability", "audit", vector.name])
-    typer.echo(str(found))
-    typer.echo(f"Written to {out}: {', '.join(path.name for path in written)}")
+    named = ", ".join(path.name for path in written)
+    give(read_json(written[0]), json, f"{found}\nWritten to {out}: {named}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
-from identifiability.choose import unknown
+from identifiability.choose import shortened, unknown
 from identifiability.errors import InvalidInput
 
 Kind = Literal["next-token", "completion", "topk", "score"]
@@ -45,9 +46,10 @@ class Observable:
         if name in ("next-token", "completion") and not colon:
             return cls(name)
         if name == "topk":
-            if not parameter.isdecimal() or int(parameter) < 1:
+            if not re.fullmatch("[1-9][0-9]{0,8}", parameter):
                 raise InvalidInput(
-                    f"observe must be topk:K with K from 1 up, got {text!r}; for example topk:20"
+                    f"observe must be topk:K with K from 1 up, got {shortened(text)}; for example "
+                    "topk:20"
                 )
             return cls("topk", k=int(parameter))
         if name == "score":

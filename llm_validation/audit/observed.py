@@ -16,6 +16,7 @@ metric G is that of its divergence: KL(base, base + delta) = 1/2 delta^T G delta
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,15 +56,21 @@ def observed(
     """
     kind = observe["kind"]
     if kind == "next-token":
-        there = Continuation(model, ids, layer)
+        there = _continuation(model, tuple(ids), layer)
         return _Distribution(there, there.state)
     if kind == "topk":
-        return _TopK(Continuation(model, ids, layer), observe["k"])
+        return _TopK(_continuation(model, tuple(ids), layer), observe["k"])
     if kind == "completion":
         completion = from_last_prompt_token(model, ids, observe["completion"], layer)
         return _Distribution(completion, None)
     score = OppositeCompletions(model, ids, observe["completions"], layer)
     return _Score(score, observe["variance"])
+
+
+# An audit measures along several sets of steps on the same few prompts, and building is half of it.
+@lru_cache(maxsize=16)
+def _continuation(model: LanguageModel, ids: tuple[int, ...], layer: int) -> Continuation:
+    return Continuation(model, list(ids), layer)
 
 
 class _Distribution:
@@ -150,7 +157,7 @@ def metric(
     return {"metric": observed(model, observe, ids, layer).metric(base)}
 
 
-def rounding(
+def wide_metrics(
     model: LanguageModel,
     *,
     prompts: list[list[int]],
@@ -158,18 +165,13 @@ def rounding(
     observes: list[dict[str, Any]],
     base: np.ndarray,
 ) -> dict[str, Any]:
-    """Cell: ``error``, the largest distance of a metric from the one computed in float64.
+    """Cell: ``metrics`` (n, d, d) of the prompts, computed in float64.
 
     All in one cell, so that there is one copy of the model in float64 at a time.
     """
-    if model.dtype == "float64":
-        return {"error": 0.0}
-    wide, errors = model.to_dtype("float64"), []
-    for ids, observe in zip(prompts, observes, strict=True):
-        here = observed(model, observe, ids, layer).metric(base)
-        there = observed(wide, observe, ids, layer).metric(base)
-        errors.append(float(np.linalg.norm(here - there, 2)))
-    return {"error": max(errors)}
+    wide = model.to_dtype("float64")
+    asked = zip(prompts, observes, strict=True)
+    return {"metrics": np.array([observed(wide, o, ids, layer).metric(base) for ids, o in asked])}
 
 
 def steps_apart(

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from identifiability.errors import InvalidInput
+from identifiability.plain_file import plain_file
 from llm_validation.dataset import load_prompts
 
 COUNT = 32
@@ -41,7 +42,7 @@ def read_prompts(path: str | os.PathLike[str] | None) -> tuple[str, ...]:
     if path.suffix.lower() == ".json":
         return load_prompts(path)
     try:
-        lines = path.read_bytes().decode("utf-8-sig").splitlines()
+        lines = plain_file(path).read_bytes().decode("utf-8-sig").splitlines()
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror}; check the path") from error
     except UnicodeDecodeError as error:
@@ -76,6 +77,10 @@ def _prompt(path: Path, number: int, line: str) -> str:
         raise InvalidInput(
             f"{path}, line {number}: expected a string, or an object with a 'prompt' or a 'text', "
             f"got {line[:40]!r}; mend it"
+        )
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidInput(
+            f"{path}, line {number}: expected Unicode text, got half of a surrogate pair; mend it"
         )
     return value.strip()
 

@@ -49,7 +49,7 @@ STRENGTHS = {
     Scale.THIN: (0.1, 0.25, 0.5, 1.0, 1.5, 2.0),
     Scale.FULL: (0.1, 0.25, 0.5, 1.0, 1.5, 2.0),
 }
-DIRECTIONS = {Scale.QUICK: 3, Scale.THIN: 3, Scale.FULL: 10}
+DIRECTIONS = {Scale.QUICK: 3, Scale.THIN: 3, Scale.FULL: 3}
 DECILES = 10
 EDGE = 0.05  # share of the null space that counts as its edge, at least two dimensions
 

@@ -32,6 +32,7 @@ from llm_validation.claims.judgement import at_least, at_most, on_every, within
 from llm_validation.claims.null_space.prompt_blocks import blocks, prompts_in_words
 from llm_validation.claims.planted.ladder_cells import (
     ALPHAS,
+    DENSE_COUNT,
     counts_of,
     greedy_cells,
     information_cell,
@@ -41,13 +42,13 @@ from llm_validation.claims.planted.ladder_cells import (
     traits_of,
 )
 from llm_validation.claims.planted.ladder_prediction import (
-    LADDER,
+    RECOVERED,
     expected_cosine,
     indistinguishable,
     information,
     most_equations,
     noise,
-    turning_rung,
+    turns,
 )
 from llm_validation.measurements.observations import FLOAT32, GREEDY, SAMPLES
 from llm_validation.scale import Scale
@@ -59,10 +60,7 @@ THEOREM = "N10"
 TITLE = "what is observed decides what is identified"
 SCALES = frozenset(Scale)
 
-PREDICTING = {Scale.QUICK: 4, Scale.THIN: 12, Scale.FULL: 20}
-
-RECOVERED = 0.95
-"""Cosine from which on a vector counts as recovered: nine tenths of its energy."""
+PREDICTING = {Scale.QUICK: 4, Scale.THIN: 12, Scale.FULL: 12}
 
 COSINE_MARGIN = 0.1
 """The two readings that matter, recovered and mostly lost, are farther apart than that."""
@@ -135,7 +133,7 @@ def curves(setting: Setting, arms: Sequence[Arm]) -> list[dict[str, Any]]:
                 "fewest_prompts_to_close": -(-setting.width // equations) if equations else None,
             }
         )
-    return points + _turns(points)
+    return points + turns(points)
 
 
 def _arms(setting: Setting, layer: int, trait: str, alpha: float, rung: str) -> list[Arm]:
@@ -151,13 +149,13 @@ def _arms(setting: Setting, layer: int, trait: str, alpha: float, rung: str) -> 
     each = [information(rung, one, score, g) for one, g in zip(found, metrics, strict=True)]
     size = float(np.mean([noise(FLOAT32, one) for one in found]))
     arms = []
-    for count in counts_of(setting, rung):
+    for count in counts_of(setting, rung, trait, layer):
         sums = [np.sum([each[i] for i in rows], axis=0) for rows in blocks(len(each), count)]
         cosines = np.array([expected_cosine(one, planted) for one in sums])
         hidden = np.array([indistinguishable(np.linalg.eigvalsh(one), radius) for one in sums])
         cells = observation_cells(setting, layer, trait, planted, rung, count, size)
         drafts = [(COSINE, cosines, COSINE_MARGIN), (DIMENSION, hidden, DIMENSION_MARGIN)]
-        if count == max(counts_of(setting, FLOAT32)):
+        if count == DENSE_COUNT:
             drafts.append((RECOVERY, cosines, RECOVERED))
         for unit, predicted, margin in drafts:
             name = f"{rung}, {prompts_in_words(count)}, {unit}"
@@ -233,19 +231,3 @@ def _judged(setting: Setting, arm: Arm) -> ClaimResult:
 
 def _predicting(setting: Setting) -> tuple[list[int], ...]:
     return setting.prompts.predicting[: PREDICTING[setting.scale]]
-
-
-def _turns(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each layer, trait, strength and number of prompts: where the paper's sentence turns."""
-    found = []
-    keys = ("layer", "trait", "alpha", "prompts")
-    cosines = [point for point in points if point["quantity"] == COSINE]
-    for key in dict.fromkeys(tuple(point[k] for k in keys) for point in cosines):
-        here = {p["rung"]: p for p in cosines if tuple(p[k] for k in keys) == key}
-        ladder = [here[rung] for rung in LADDER if rung in here]
-        turns = {
-            side: turning_rung([(p["rung"], p[side]) for p in ladder], RECOVERED)
-            for side in ("predicted", "measured")
-        }
-        found.append(dict(zip(keys, key, strict=True)) | {"quantity": "turning rung"} | turns)
-    return found

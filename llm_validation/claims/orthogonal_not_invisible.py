@@ -45,7 +45,7 @@ STRENGTHS = {
     Scale.THIN: (0.1, 0.25, 0.5, 1.0, 2.0),
     Scale.FULL: (0.1, 0.25, 0.5, 1.0, 1.5, 2.0),
 }
-DIRECTIONS = {Scale.QUICK: 6, Scale.THIN: 10, Scale.FULL: 20}
+DIRECTIONS = {Scale.QUICK: 6, Scale.THIN: 10, Scale.FULL: 10}
 
 
 def preparation(setting: Setting) -> list[Cell]:

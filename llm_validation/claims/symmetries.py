@@ -48,7 +48,7 @@ STRENGTHS = (0.25, 0.5, 1.0, 2.0)
 PROMPTS = {Scale.QUICK: 6, Scale.THIN: 12, Scale.FULL: 20}
 """Measuring prompts of the mean direction."""
 
-WHOLE_PROMPTS = {Scale.QUICK: 1, Scale.THIN: 4, Scale.FULL: 10}
+WHOLE_PROMPTS = {Scale.QUICK: 1, Scale.THIN: 2, Scale.FULL: 10}
 """Measuring prompts of the other two, which are exact or not."""
 
 EXACT = 1e-16

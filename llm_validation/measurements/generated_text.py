@@ -15,7 +15,7 @@ from llm_validation.hooks import edit_output
 from llm_validation.inputs import states, token_ids
 from llm_validation.models import LanguageModel
 from llm_validation.precision import true_precision
-from llm_validation.prefix import last_tokens_only
+from llm_validation.prefix import keys_and_values, last_tokens_only
 from llm_validation.structure import Decoder, decoder_of
 
 _ROWS_AT_ONCE = 32
@@ -82,7 +82,7 @@ def measure(
     rows = states(decoder, displacements, "displacements").reshape(-1, decoder.width)
     ends = _end_tokens(model)
     with torch.no_grad(), true_precision(decoder.model):
-        cache = _read_prefix(decoder, prompt[:, :-1])
+        cache = keys_and_values(decoder, prompt[:, :-1])
         written: list[list[int]] = []
         for chunk in rows.split(_ROWS_AT_ONCE):
             noise = None if temperature == 0 else torch.Generator().manual_seed(seed)
@@ -95,15 +95,6 @@ def measure(
         "token_ids": written,
         "perplexity": np.array([surprise[tuple(ids)] for ids in written]),
     }
-
-
-def _read_prefix(decoder: Decoder, ids: torch.Tensor) -> DynamicCache:
-    """Keys and values of the tokens that no displacement touches."""
-    cache = DynamicCache(config=decoder.model.config.get_text_config(decoder=True))
-    if ids.shape[1]:
-        with last_tokens_only(decoder.head, 1):
-            decoder.model(input_ids=ids, past_key_values=cache, use_cache=True)
-    return cache
 
 
 def _write(

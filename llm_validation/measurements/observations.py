@@ -16,7 +16,7 @@ import torch
 from llm_validation.completion_likelihood import OppositeCompletions
 from llm_validation.continuation import Continuation
 from llm_validation.measurements.logit_coordinates import logit_coordinates
-from llm_validation.measurements.posterior import Linearised, Observation
+from llm_validation.measurements.posterior import Observation
 from llm_validation.models import LanguageModel
 from llm_validation.observables import log_probabilities
 
@@ -94,13 +94,21 @@ class AllLogits:
     def misfit(self, vector: np.ndarray) -> float:
         return 0.5 * float(np.sum(self._residual(vector) ** 2))
 
-    def linearised(self, vector: np.ndarray) -> Linearised:
+    def gradient(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
+        residual = self._residual(vector)
+        cotangent = self._coordinates.root.T @ residual / self._noise
+        at = _at(self._there, vector).requires_grad_()
+        with torch.enable_grad():
+            final = self._there.final_state(at)
+            (pulled,) = torch.autograd.grad(final, at, final.new_tensor(cotangent))
+        return 0.5 * float(residual @ residual), pulled.double().cpu().numpy()
+
+    def information(self, vector: np.ndarray) -> np.ndarray:
         if vector.any():
             jacobian = self._coordinates.jacobian(self._there, _at(self._there, vector))
         else:
             jacobian = jacobian_unsteered(self._model, self._ids, self._there.layer)
-        jacobian = jacobian / self._noise
-        return _linearised(jacobian, self._residual(vector))
+        return jacobian.T @ jacobian / self._noise**2
 
 
 class TopLogProbabilities:
@@ -124,10 +132,20 @@ class TopLogProbabilities:
         residual = (self._seen - log_p[self._tokens].cpu().numpy()) / self._noise
         return 0.5 * float(residual @ residual)
 
-    def linearised(self, vector: np.ndarray) -> Linearised:
+    def gradient(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
+        log_p, rows = self._rows(vector)
+        residual = (self._seen - log_p) / self._noise
+        return 0.5 * float(residual @ residual), rows.T @ residual
+
+    def information(self, vector: np.ndarray) -> np.ndarray:
+        _, rows = self._rows(vector)
+        return rows.T @ rows
+
+    def _rows(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(k,) log-probabilities and their gradients (k, d) in units of the noise."""
         at = _at(self._there, vector)
         log_p, gradients = log_probabilities(self._there, self._tokens, at)
-        return _linearised(gradients[:-1] / self._noise, (self._seen - log_p[:-1]) / self._noise)
+        return log_p[:-1], gradients[:-1] / self._noise
 
 
 class SampledTokens:
@@ -146,11 +164,14 @@ class SampledTokens:
     def misfit(self, vector: np.ndarray) -> float:
         return -float(self._counts @ self._log_p(vector))
 
-    def linearised(self, vector: np.ndarray) -> Linearised:
-        at, log_p = _at(self._there, vector), self._log_p(vector)
+    def gradient(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
+        log_p = self._log_p(vector)
         excess = self._counts - self._n * np.exp(log_p)
-        pulled = np.asarray(self._there.jacobian_operator(at).rmatvec(excess))
-        return Linearised(self._n * self._there.fisher(at), pulled, -float(self._counts @ log_p))
+        pulled = self._there.jacobian_operator(_at(self._there, vector)).rmatvec(excess)
+        return -float(self._counts @ log_p), np.asarray(pulled)
+
+    def information(self, vector: np.ndarray) -> np.ndarray:
+        return self._n * self._there.fisher(_at(self._there, vector))
 
     def _log_p(self, vector: np.ndarray) -> np.ndarray:
         with torch.no_grad():
@@ -182,21 +203,20 @@ class Score:
     def misfit(self, vector: np.ndarray) -> float:
         return 0.5 * ((self._seen - self.value(vector)) / self._noise) ** 2
 
-    def linearised(self, vector: np.ndarray) -> Linearised:
+    def gradient(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = self._score.with_gradient(vector)
-        residual = np.array([(self._seen - value) / self._noise])
-        return _linearised(gradient[None] / self._noise, residual)
+        residual = (self._seen - value) / self._noise
+        return 0.5 * residual**2, gradient * residual / self._noise
+
+    def information(self, vector: np.ndarray) -> np.ndarray:
+        _, gradient = self._score.with_gradient(vector)
+        return np.outer(gradient, gradient) / self._noise**2
 
 
 @lru_cache(maxsize=64)
 def jacobian_unsteered(model: LanguageModel, ids: tuple[int, ...], layer: int) -> np.ndarray:
     """(r, d) of all logits at the model's own state: the first step of every vector and rung."""
     return logit_coordinates(model).jacobian(Continuation(model, list(ids), layer))
-
-
-def _linearised(rows: np.ndarray, residual: np.ndarray) -> Linearised:
-    """Of values whose derivative is (n, d) and whose residual is (n,), in units of their noise."""
-    return Linearised(rows.T @ rows, rows.T @ residual, 0.5 * float(residual @ residual))
 
 
 def _at(there: Continuation, vector: Any) -> torch.Tensor:

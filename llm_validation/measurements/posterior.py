@@ -1,10 +1,16 @@
-"""Gauss-Newton for a planted vector: every step linearises anew where it stands."""
+"""Gauss-Newton for a planted vector: gradients are exact, linearisations kept while they serve.
+
+A gradient is one backward pass and a linearisation up to d of them. The fixed point is that of the
+gradient, whatever the linearisation (a chord method; Ortega & Rheinboldt 1970, section 7.1,
+doi:10.1137/1.9780898719468), so that it is made anew only where steps no longer shrink quickly.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -12,17 +18,9 @@ import numpy as np
 # as noise, keeps a step from fitting curvature with directions that are hardly seen.
 _CURVATURE_SHARE = 0.1
 _HALVINGS = 6
-
-
-class Linearised(NamedTuple):
-    """An observation's log-likelihood around a vector, in nats.
-
-    ``information`` (d, d) and ``gradient`` (d,) of it, and its ``misfit`` there.
-    """
-
-    information: np.ndarray
-    gradient: np.ndarray
-    misfit: float
+_STEPS_PER_LINEARISATION = 5
+_CONTRACTION = 0.2  # of one step to the next; a linearisation at the place gives far less
+_NEAR = 0.1  # of the vector: within it the information is taken to be that at the vector
 
 
 class Observation(Protocol):
@@ -37,8 +35,12 @@ class Observation(Protocol):
         """Minus the log-likelihood, in nats, up to a constant."""
         ...
 
-    def linearised(self, vector: np.ndarray) -> Linearised:
-        """The log-likelihood's derivatives at the vector."""
+    def gradient(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
+        """The misfit, and the gradient (d,) of the log-likelihood: one backward pass."""
+        ...
+
+    def information(self, vector: np.ndarray) -> np.ndarray:
+        """(d, d) of the observation, J^T J in units of its noise: up to d backward passes."""
         ...
 
 
@@ -51,7 +53,7 @@ class Fitted:
     vector
         (d,).
     information
-        (d, d) of all observations, at the last linearisation.
+        (d, d) of all observations, within a tenth of the vector's length of it.
     steps
         Linearisations made.
     converged
@@ -86,32 +88,51 @@ def most_probable(
     steps
         At most so many linearisations.
     tolerance
-        A step shorter than this share of the vector ends the search; the next would be of its
-        square.
+        A step shorter than this share of the vector ends the search.
     """
     vector, precision = np.zeros(width), width / length**2
-    information = np.zeros((width, width))
-    for step in range(1, steps + 1):
-        found = [observation.linearised(vector) for observation in observations]
-        information = np.sum([one.information for one in found], axis=0)
-        misfit = sum(one.misfit for one in found)
+    information, where = np.zeros((width, width)), np.full(width, np.inf)
+    taken, before, anew, converged = 0, np.inf, True, False
+    for _ in range(_STEPS_PER_LINEARISATION * steps):
+        if anew:
+            if taken == steps:
+                break
+            information, where = _sum_of(observations, vector), vector
+            taken += 1
+        found = [observation.gradient(vector) for observation in observations]
+        misfit = sum(one for one, _ in found)
         inflation = _inflation(observations, misfit)
-        gradient = np.sum([one.gradient for one in found], axis=0) / inflation - precision * vector
+        gradient = np.sum([one for _, one in found], axis=0) / inflation - precision * vector
         direction = np.linalg.solve(information / inflation + precision * np.eye(width), gradient)
 
-        def objective(at: np.ndarray, inflation: float = inflation) -> float:
-            fit = sum(observation.misfit(at) for observation in observations)
-            return fit / inflation + 0.5 * precision * float(at @ at)
-
-        before = misfit / inflation + 0.5 * precision * float(vector @ vector)
-        share = _backtrack(objective, before, vector, direction)
+        here = misfit / inflation + 0.5 * precision * float(vector @ vector)
+        objective = partial(_objective, observations, inflation, precision)
+        share = _backtrack(objective, here, vector, direction)
+        fresh = where is vector
         vector = vector + share * direction
-        short = np.linalg.norm(direction) <= tolerance * np.linalg.norm(vector)
-        if short and inflation == 1:
-            return Fitted(vector, information, step, True)
-        if share == 0:
-            return Fitted(vector, information, step, False)
-    return Fitted(vector, information, steps, False)
+        size = float(np.linalg.norm(direction))
+        if size <= tolerance * np.linalg.norm(vector) and inflation == 1:
+            converged = True
+            break
+        if share == 0 and fresh:
+            break
+        anew = share < 1 or size > _CONTRACTION * before
+        before = np.inf if anew else size
+    if np.linalg.norm(vector - where) > _NEAR * np.linalg.norm(vector) and taken < steps:
+        information, taken = _sum_of(observations, vector), taken + 1
+    return Fitted(vector, information, taken, converged)
+
+
+def _objective(
+    observations: Sequence[Observation], inflation: float, precision: float, at: np.ndarray
+) -> float:
+    """Minus the log of the posterior density, up to a constant, the noise's variance enlarged."""
+    misfit = sum(observation.misfit(at) for observation in observations)
+    return misfit / inflation + 0.5 * precision * float(at @ at)
+
+
+def _sum_of(observations: Sequence[Observation], vector: np.ndarray) -> np.ndarray:
+    return np.sum([observation.information(vector) for observation in observations], axis=0)
 
 
 def _inflation(observations: Sequence[Observation], misfit: float) -> float:

@@ -1,7 +1,8 @@
-"""Log-likelihoods of given completions under the model as it is, in one forward pass each."""
+"""Log-likelihoods of given completions under the model as it is, the prompt read once."""
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from llm_validation.inputs import token_ids
 from llm_validation.models import LanguageModel
 from llm_validation.precision import true_precision
-from llm_validation.prefix import last_tokens_only
+from llm_validation.prefix import keys_and_values, last_tokens_only
 from llm_validation.structure import decoder_of
 
 
@@ -41,16 +42,19 @@ def measure(
     """
     decoder = decoder_of(model)
     prompt = token_ids(decoder, prompt_ids)
+    before = keys_and_values(decoder, prompt[:, :-1])
     found = []
     for ids in completions:
         given = token_ids(decoder, ids)
-        read = token_ids(decoder, torch.cat([prompt, given[:, :-1]], dim=1))
+        token_ids(decoder, torch.cat([prompt, given[:, :-1]], dim=1))  # fits the context
+        read = torch.cat([prompt[:, -1:], given[:, :-1]], dim=1)
+        cache = copy.deepcopy(before)
         with (
             torch.no_grad(),
             true_precision(decoder.model),
             last_tokens_only(decoder.head, given.shape[1]),
         ):
-            logits = decoder.model(input_ids=read, use_cache=False).logits[0]
+            logits = decoder.model(input_ids=read, past_key_values=cache).logits[0]
         log_p = torch.log_softmax(logits.double(), -1)
         found.append(float(log_p.gather(-1, given[0].to(log_p.device)[:, None]).sum()))
     return {

@@ -7,15 +7,14 @@ show the opposite; where it does not, this score would not see a steering vector
 The score is only ever used as a change within one prompt, so it is valid if it orders the two
 instructions within each pair. The rule that was set first compared the log-odds of one pair with
 those of another, whose levels differ for reasons of their own; it refuses formality, sentiment,
-politeness and agreeableness on SmolLM2. This rule was set after that had been seen on the held-out
-completions, and is therefore decided on the others (split ``choose``), which no instruction had
-been tried on. Both results are in the reason.
+politeness and agreeableness on SmolLM2 (docs/findings.md). This rule was set after that had been
+seen on the held-out completions, and is therefore decided on the others (split ``choose``), which
+no instruction had been tried on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from llm_validation.models import LanguageModel
 from llm_validation.scoring.log_odds import LogOdds, settings
 from llm_validation.scoring.validity import Validity
 
-_SPLITS = ("choose", "held_out")
+_SPLIT = "choose"
 
 
 def control_questions(model: LanguageModel, trait: Trait) -> list[dict[str, Any]]:
@@ -35,7 +34,7 @@ def control_questions(model: LanguageModel, trait: Trait) -> list[dict[str, Any]
     Raises
     ------
     InvalidInput
-        If the trait has no instructions, or fewer than two completions of a split.
+        If the trait has no instructions, or fewer than two completions of split "choose".
     """
     if trait.instructions is None:
         raise InvalidInput(
@@ -43,29 +42,20 @@ def control_questions(model: LanguageModel, trait: Trait) -> list[dict[str, Any]
             'log-odds of completions; add "instructions" to its file'
         )
     sides = (trait.instructions.positive, trait.instructions.negative)
-    return [
-        settings(model, pair, instruction=side)
-        for split in _SPLITS
-        for side in sides
-        for pair in _pairs(trait, split)
-    ]
+    return [settings(model, pair, instruction=side) for side in sides for pair in _pairs(trait)]
 
 
 def control_validity(trait: Trait, measured: Sequence[Mapping[str, Any]]) -> Validity:
     """Validity of a trait's log-odds from the answers to ``control_questions``."""
     scores = np.array([LogOdds.of(found).per_token[0] for found in measured])
-    count = len(_pairs(trait, "choose"))
-    chosen, held_out = scores[: 2 * count].reshape(2, -1), scores[2 * count :].reshape(2, -1)
-    within, across = Validity.within_pairs(*chosen), Validity.of(*held_out)
-    also = f"across pairs, by the rule set first: AUC {across.auc:.2f} "
-    return replace(within, reason=f"{within.reason} ({also}[{across.low:.2f}, {across.high:.2f}])")
+    return Validity.within_pairs(*scores.reshape(2, -1))
 
 
-def _pairs(trait: Trait, split: str) -> list[Any]:
-    found = [pair for pair in trait.completions if pair.split == split]
+def _pairs(trait: Trait) -> list[Any]:
+    found = [pair for pair in trait.completions if pair.split == _SPLIT]
     if len(found) < 2:
         raise InvalidInput(
-            f"trait {trait.name!r} must have at least two completions of split {split!r} to "
+            f"trait {trait.name!r} must have at least two completions of split {_SPLIT!r} to "
             f"validate its log-odds, got {len(found)}; add some"
         )
     return found

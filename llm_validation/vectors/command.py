@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from identifiability.options import Json
 
 
 def extract(
@@ -26,11 +28,24 @@ def extract(
     seed: Annotated[
         int, typer.Option(help="Taken as everywhere; nothing here is random.", min=0)
     ] = 0,
+    json: Json = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
-    """Extract a steering vector of a trait and write it with where it came from."""
+    """Extract a steering vector of a trait and write it with where it came from.
+
+    Examples
+    --------
+    ::
+
+        identifiability extract --trait formality --to formality.safetensors
+        identifiability extract --trait mine.json --layer 10 --layer 12 --to v.pt
+        identifiability extract --trait sentiment --layer all --method pca --to v.gguf
+        identifiability extract --trait formality --to v.npy --json - | jq .model
+    """
     from identifiability.choose import unknown
+    from identifiability.output import give
     from identifiability.progress import progress_bar
+    from identifiability.results import json_target
     from llm_validation.contrast import METHODS
     from llm_validation.dataset import load_trait
     from llm_validation.extraction import extract_vectors
@@ -42,6 +57,7 @@ def extract(
         raise unknown("method", method, METHODS)
     found = load_trait(trait)
     named = _numbers(layer or [])
+    json_target(json)
     check_target(to, [1, 2] if "all" in named else [at for at in named if isinstance(at, int)])
     loaded = load_model(model or DEFAULT_MODEL)
     # llama.cpp has no direction after block 0, so "all" of a GGUF file are those from 1.
@@ -57,18 +73,31 @@ def extract(
             advance=advance,
         )
     write_vectors(to, vectors)
-    if quiet:
-        return
-    typer.echo(f"{found.name}, {method} of {len(found.pairs)} pairs, {loaded.name}")
-    typer.echo(f"{'layer':>6} {'norm':>10} {'of ‖h‖':>8}")
-    for vector in vectors:
-        states = vector.state_norm or float("nan")
-        typer.echo(f"{vector.layer:>6} {vector.norm:>10.4g} {vector.norm / states:>8.1%}")
-    typer.echo(f"written: {to}")
+    summary = {
+        "trait": found.name,
+        "method": method,
+        "pairs": len(found.pairs),
+        "model": loaded.name,
+        "file": str(to),
+        "vectors": [
+            {"layer": one.layer, "norm": one.norm, "state_norm": one.state_norm} for one in vectors
+        ],
+    }
+    give(summary, json, None if quiet else _table(summary))
+
+
+def _table(summary: dict[str, Any]) -> str:
+    lines = ["{trait}, {method} of {pairs} pairs, {model}".format(**summary)]
+    lines.append(f"{'layer':>6} {'norm':>10} {'of ‖h‖':>8}")
+    for one in summary["vectors"]:
+        share = one["norm"] / (one["state_norm"] or float("nan"))
+        lines.append(f"{one['layer']:>6} {one['norm']:>10.4g} {share:>8.1%}")
+    return "\n".join([*lines, f"written: {summary['file']}"])
 
 
 def _numbers(layers: list[str]) -> list[int | str]:
     """Numbers as numbers; "all" as it is."""
+    from identifiability.choose import shortened
     from identifiability.errors import InvalidInput
 
     found: list[int | str] = []
@@ -76,5 +105,7 @@ def _numbers(layers: list[str]) -> list[int | str]:
         try:
             found.append(text if text == "all" else int(text))
         except ValueError:
-            raise InvalidInput(f'layer must be an integer or "all", got {text!r}') from None
+            raise InvalidInput(
+                f'layer must be an integer or "all", got {shortened(text)}; count from 0'
+            ) from None
     return found

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from identifiability.choose import shown_path
 from identifiability.errors import InvalidInput
 
 MAX_BYTES = 2**30
@@ -53,12 +54,14 @@ def file_size(path: Path, limit: int = MAX_BYTES) -> int:
         with path.open("rb"):
             size = status.st_size
     except OSError as error:
-        raise InvalidInput(f"cannot read {path}: {error.strerror}; check the path") from error
+        raise InvalidInput(
+            f"cannot read {shown_path(path)}: {error.strerror}; check the path"
+        ) from error
     except ValueError as error:
         if isinstance(error, InvalidInput):
             raise
         # A NUL in the name.
-        raise InvalidInput(f"cannot read {str(path)!r}: {error}; check the path") from error
+        raise InvalidInput(f"cannot read {shown_path(path)}: {error}; check the path") from error
     if size == 0:
         raise InvalidInput(f"{path} must hold vectors, it is empty; write it again")
     if size > limit:
@@ -72,6 +75,7 @@ def file_size(path: Path, limit: int = MAX_BYTES) -> int:
 def damaged(path: Path, kind: str, detail: object) -> InvalidInput:
     """The error for a file that is not what its suffix says, or not all of it."""
     said = " ".join(str(detail).split()) or type(detail).__name__
+    said = said if said.isprintable() else ascii(said)[1:-1]
     said = said if len(said) <= 200 else f"{said[:200]}…"
     return InvalidInput(f"{path} must be a whole {kind} file ({said}); write or fetch it again")
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from identifiability.errors import InvalidInput
+from llm_validation.json_document import without_repeated_fields
 from llm_validation.vectors.contents import Contents, damaged, file_size
 
 # Python objects take up to twenty times their JSON; 32 MiB of digits are 80 layers of width 16384.
@@ -24,7 +25,11 @@ def read(path: Path) -> Contents:
     """
     file_size(path, _MAX_BYTES)
     try:
-        root = json.loads(path.read_bytes().decode("utf-8-sig"), parse_constant=_refuse_constant)
+        root = json.loads(
+            path.read_bytes().decode("utf-8-sig"),
+            parse_constant=_refuse_constant,
+            object_pairs_hook=without_repeated_fields,
+        )
     except (OSError, ValueError, RecursionError) as error:
         raise damaged(path, "JSON", error) from error
     if isinstance(root, list):

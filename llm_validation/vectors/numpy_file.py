@@ -21,6 +21,7 @@ _HEADERS = {
 _TROUBLE = (
     ValueError,
     TypeError,
+    LookupError,
     ArithmeticError,
     OSError,
     MemoryError,

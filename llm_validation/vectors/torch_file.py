@@ -13,6 +13,7 @@ import io
 import pickle
 import pickletools
 import struct
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,7 +58,10 @@ def read(path: Path) -> Contents:
     size = file_size(path)
     _refuse_code(path, size)
     try:
-        root = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with warnings.catch_warnings():
+            # Of a protocol that is not torch's own, which is read all the same or refused.
+            warnings.simplefilter("ignore", UserWarning)
+            root = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except _TROUBLE as error:
         raise damaged(path, "torch", error) from error
     if isinstance(root, torch.Tensor):

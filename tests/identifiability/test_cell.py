@@ -88,3 +88,8 @@ def test_a_function_without_a_name_is_refused():
 
 def test_descriptions_are_kept_for_people(tmp_path):
     assert json.loads(numbers_cell(1).described)["settings"] == {"n": 1, "seed": 1}
+
+
+def test_equal_bytes_of_another_dtype_are_another_cell():
+    whole, real = (cell("numbers", "a", vector=np.zeros(2, dtype)) for dtype in ("<i8", "<f8"))
+    assert whole.key != real.key

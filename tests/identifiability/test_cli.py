@@ -27,9 +27,12 @@ def test_version_names_distribution_and_folder():
     assert "identifiability)" in done.stdout
 
 
-def test_help_lists_every_command():
-    done = run("--help")
+@pytest.mark.parametrize("arguments", [["--help"], []])
+def test_help_lists_every_command_and_is_there_without_one(arguments):
+    done = run(*arguments)
     assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.split()[:2] == ["Usage:", "identifiability"]
     for name in ("verify", "proofs", "toy", "notebooks", "report", "models"):
         assert name in done.stdout
 
@@ -43,6 +46,7 @@ def test_help_lists_every_command():
         (["proofs", "--workers", "0"], "greater than or equal to"),
         (["proofs", "--nonsense"], "No such option"),
         (["proofs", "N1", "--json", "/nowhere/at/all.json"], "cannot write"),
+        (["proofs", "--list", "--json", "-"], "leave out --list"),
         (["report", "/nowhere"], "no results at"),
         (["verify", "--out", "/proc/nothing"], "--out must be a directory that can be written"),
         (["notebooks", "null_space"], "unknown notebook 'null_space'; did you mean"),
@@ -58,6 +62,21 @@ def test_misuse_is_one_sentence_on_stderr_and_status_2(arguments, sentence, tmp_
     assert done.stderr.count("\n") == 1
     assert sentence in done.stderr
     assert not list(tmp_path.rglob("*.json"))
+
+
+@pytest.mark.parametrize("arguments", [["proofs", "--list"], ["--help"]])
+def test_output_that_nobody_reads_is_no_failed_check(arguments):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "identifiability", *arguments],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_json_to_stdout_is_json_and_nothing_else():
@@ -81,5 +100,6 @@ def test_a_theorem_runs_as_a_script_and_as_part_of_the_table():
         check=True,
     )
     assert "N1 — Null-space ambiguity" in script.stdout
+    assert "\x1b" not in script.stdout
     table = run("proofs", "N1")
     assert "1 of 1 theorems verified" in table.stdout

@@ -241,3 +241,10 @@ def test_a_witness_under_a_metric_differs_by_half_the_quadratic_form():
     witness = seen.witness()
     step = witness.vector - 1.0
     assert witness.output_difference == pytest.approx(0.5 * 0.01 * step[1] ** 2)
+
+
+def test_a_witness_within_a_radius_is_as_far_away_as_it_lets_it_be():
+    seen = EquivalenceClass(np.diag([1.0, 0.0, 0.0]), [1.0, 1.0, 0.5], epsilon=0.01, radius=0.5)
+    witness = seen.witness()
+    assert witness.distance == pytest.approx(0.5)
+    assert np.linalg.norm(witness.vector) == pytest.approx(1.5)

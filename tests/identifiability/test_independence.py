@@ -175,3 +175,15 @@ def test_half_normal_sources_turned_by_45_degrees_share_their_skewness():
     assert shared_skewness(turned, 1e-4).found
     assert dependence(turned, 1e-4).found
     assert not dependence(white, 1e-4).found
+
+
+def test_the_quantile_is_for_the_largest_of_all_pairs():
+    """Spearman's own correlations, without what is done to leave out turned sources."""
+    level, repeats, above = 0.05, 200, 0
+    for seed in range(repeats):
+        samples = np.random.default_rng(seed).laplace(size=(120, 8))
+        if seed == 0:
+            quantile = modulus_correlation(samples, level).quantile
+        correlations = spearmanr(np.abs(samples)).statistic
+        above += np.abs(np.triu(correlations, 1)).max() > quantile
+    assert above <= binom.isf(1e-4, repeats, level)

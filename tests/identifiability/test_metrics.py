@@ -127,3 +127,9 @@ def test_one_component_has_no_gauge_to_be_lost_in():
 def test_bad_input_gets_one_sentence(call, message):
     with pytest.raises(InvalidInput, match=message):
         call()
+
+
+def test_amari_distance_counts_rows_and_columns():
+    # P = [[1, 0.4], [0, 0.5]]: row excesses 0.4 and 0, column excesses 0 and 0.8, over 4.
+    estimated = np.linalg.inv(np.array([[1.0, 0.4], [0.0, 0.5]]))
+    assert amari_distance(estimated, np.eye(2)).value == pytest.approx(1.2 / 4)

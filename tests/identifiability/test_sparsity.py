@@ -135,3 +135,11 @@ def test_the_most_coherent_pair_and_zero_columns():
     found = spark(columns, up_to=2, limit=100)
     assert found.vector is not None
     assert (found.at_least, found.at_most, np.flatnonzero(found.vector).tolist()) == (1, 1, [3])
+
+
+def test_a_spark_exceeds_what_is_less_and_not_itself():
+    columns = np.column_stack([np.eye(3), np.ones(3)])  # any three are independent, four are not
+    found = spark(columns, up_to=4, limit=100)
+    assert (found.at_least, found.at_most) == (4, 4)
+    assert found.exceeds(3) is True
+    assert found.exceeds(4) is False

@@ -118,3 +118,12 @@ PLANE = np.eye(3)[:2]
 def test_what_determines_no_vector_is_one_sentence(positive, negative, method, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         vector_of(positive, negative, method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_vector_points_from_negative_to_positive(method):
+    for seed in range(8):  # the sign that an eigenvector comes with differs from draw to draw
+        rng = np.random.default_rng(seed)
+        negative = rng.standard_normal((12, 5))
+        positive = negative + rng.standard_normal(5) + 0.3 * rng.standard_normal((12, 5))
+        assert vector_of(positive, negative, method) @ (positive - negative).mean(axis=0) > 0

@@ -132,3 +132,10 @@ def test_identities_hold_for_all_values_or_not_at_all():
     assert not is_identity(Identity("", x**2, x))
     assert not is_identity(Identity("", sp.Matrix([[x]]), sp.Matrix([[x, 0]])))
     assert not is_identity(Identity("", [x], [y]))
+
+
+def test_a_counterexample_that_breaks_nothing_fails_the_theorem():
+    """x = 1e-9 i is not real, but its square is negative by less than the tolerance."""
+    example = Counterexample("real", lambda rng: 1e-9j, "sign", "too small to matter")
+    (part,) = check(_square_theorem(counterexamples=(example,))).necessity
+    assert (part.status, part.reason) == ("failed", "the conclusion holds without the assumption")

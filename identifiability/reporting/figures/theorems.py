@@ -5,9 +5,12 @@ from __future__ import annotations
 from graphlib import TopologicalSorter
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from identifiability.reporting.drawing import SOFT
+
+_HALF = 24.0, 12.0  # points: half of a box with a little air
 
 
 def dependency_graph(axes: Axes, theorems: list[dict[str, Any]]) -> None:
@@ -22,9 +25,12 @@ def dependency_graph(axes: Axes, theorems: list[dict[str, Any]]) -> None:
         for depth, row in rows.items()
         for i, entry in enumerate(row)
     }
+    size = np.array(axes.get_window_extent().size) * 72 / axes.figure.dpi
+    unit = size / (max(rows) + 0.8, tallest)  # points that one step takes, across and down
     for entry in theorems:
         for needed in entry["depends_on"]:
-            arrow = {"arrowstyle": "->", "color": SOFT, "lw": 0.9, "shrinkA": 24, "shrinkB": 24}
+            gap = _to_the_edge(np.subtract(place[needed], place[entry["id"]]) * unit)
+            arrow = {"arrowstyle": "->", "color": SOFT, "lw": 0.9, "shrinkA": gap, "shrinkB": gap}
             axes.annotate("", place[needed], place[entry["id"]], arrowprops=arrow)
     for entry in theorems:
         good = entry["status"] == "verified"
@@ -33,6 +39,12 @@ def dependency_graph(axes: Axes, theorems: list[dict[str, Any]]) -> None:
         axes.text(*place[entry["id"]], label, ha="center", va="center", fontsize=8.5, bbox=box)
     axes.set(xlim=(-0.4, max(rows) + 0.4), ylim=(-tallest, 0), title="What rests on what")
     axes.axis("off")
+
+
+def _to_the_edge(step: np.ndarray) -> float:
+    """Points from the middle of a box to where an arrow in that direction leaves it."""
+    across, down = np.abs(step) / np.linalg.norm(step)
+    return float(min(_HALF[0] / max(across, 1e-9), _HALF[1] / max(down, 1e-9)))
 
 
 def _bottom_up(theorems: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -33,8 +33,8 @@ from llm_validation.claims.ranges import spread
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 
-PROMPTS = {Scale.QUICK: 2, Scale.THIN: 4, Scale.FULL: 8}
-STRONG_PROMPTS = {Scale.QUICK: 1, Scale.THIN: 2, Scale.FULL: 4}
+PROMPTS = {Scale.QUICK: 2, Scale.THIN: 2, Scale.FULL: 8}
+STRONG_PROMPTS = {Scale.QUICK: 1, Scale.THIN: 1, Scale.FULL: 4}
 """Measuring prompts whose Jacobians are taken at two strengths as well."""
 
 STRENGTHS = (0.5, 1.0)

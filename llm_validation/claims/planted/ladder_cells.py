@@ -12,24 +12,24 @@ from llm_validation.scale import Scale
 from llm_validation.scoring.log_odds import completion_ids
 from llm_validation.setting import Setting
 
-ALPHAS = {Scale.QUICK: (0.25,), Scale.THIN: (0.25,), Scale.FULL: (0.25, 1.0)}
+ALPHAS = {Scale.QUICK: (0.25,), Scale.THIN: (0.25,), Scale.FULL: (1.0,)}
 """From 0.5 on first order no longer predicts outputs; Gauss-Newton has to do without it at 1, the
 paper's own strength."""
 
 QUICK_RUNGS = (FLOAT32, "top:20", SCORE, GREEDY)
 
-DENSE_COUNTS = {Scale.QUICK: (2,), Scale.THIN: (2,), Scale.FULL: (1, 2, 4, 8)}
-FLOAT32_COUNTS = {**DENSE_COUNTS, Scale.THIN: (1, 2)}
-"""Prompts at once where each linearisation takes a Jacobian of all logits: seconds a prompt."""
+FLOAT32_COUNTS = {Scale.QUICK: (2,), Scale.THIN: (1, 2), Scale.FULL: (1, 2)}
+DENSE_COUNT = 2
+"""Prompts at once where each linearisation takes a Jacobian of all logits: seconds a prompt. At
+full scale these rungs are measured for every trait at the middle layer, elsewhere for the first."""
 
-COUNTS = {Scale.QUICK: (2,), Scale.THIN: (1, 2, 6), Scale.FULL: (1, 2, 4, 8, 10)}
-"""On the other rungs; each count has two blocks or more of predicting and of measuring prompts."""
+GROWN_COUNTS = {Scale.QUICK: (), Scale.THIN: (6,), Scale.FULL: (10,)}
+"""On the other rungs, for the first trait, besides."""
 
-DENSE_BLOCKS = {Scale.QUICK: 2, Scale.THIN: 2, Scale.FULL: 4}
-BLOCKS = {Scale.QUICK: 2, Scale.THIN: 4, Scale.FULL: 4}
-"""At most so many disjoint blocks of measuring prompts."""
+BLOCKS = {Scale.QUICK: 2, Scale.THIN: 2, Scale.FULL: 6}
+"""At most so many disjoint blocks of measuring prompts; six are the fewest that are judged."""
 
-GREEDY_PROMPTS = {Scale.QUICK: 4, Scale.THIN: 6, Scale.FULL: 20}
+GREEDY_PROMPTS = {Scale.QUICK: 4, Scale.THIN: 6, Scale.FULL: 10}
 STEPS = 10
 """Linearisations at most; five were enough on two choosing prompts at strength 1."""
 
@@ -43,16 +43,19 @@ def rungs_of(setting: Setting) -> tuple[str, ...]:
 
 
 def traits_of(setting: Setting) -> list[str]:
-    """Traits whose vectors are planted: at quick scale the first alone."""
+    """Traits whose vectors are planted: below full scale the first alone."""
     names = list(setting.traits)
-    return names[:1] if setting.scale is Scale.QUICK else names
+    return names if setting.scale is Scale.FULL else names[:1]
 
 
-def counts_of(setting: Setting, rung: str) -> tuple[int, ...]:
-    """How many prompts are taken together."""
-    if rung == FLOAT32:
-        return FLOAT32_COUNTS[setting.scale]
-    return (DENSE_COUNTS if is_dense(rung) else COUNTS)[setting.scale]
+def counts_of(setting: Setting, rung: str, trait: str, layer: int) -> tuple[int, ...]:
+    """How many prompts are taken together; none where the rung is not measured."""
+    first = trait == traits_of(setting)[0]
+    if is_dense(rung):
+        if not first and layer != setting.layers[len(setting.layers) // 2]:
+            return ()
+        return FLOAT32_COUNTS[setting.scale] if rung == FLOAT32 else (DENSE_COUNT,)
+    return (DENSE_COUNT, *(GROWN_COUNTS[setting.scale] if first else ()))
 
 
 def most_likeliest(setting: Setting) -> int:
@@ -97,8 +100,7 @@ def observation_cells(
     """One recovery for each block of measuring prompts."""
     prompts = setting.prompts.measuring
     cells = []
-    most = (DENSE_BLOCKS if is_dense(rung) else BLOCKS)[setting.scale]
-    for rows in blocks(len(prompts), count)[:most]:
+    for rows in blocks(len(prompts), count)[: BLOCKS[setting.scale]]:
         pairs = [completion_pair(setting, trait, i) for i in rows] if rung == SCORE else []
         label = f"{rung}, {prompts_in_words(count)}, layer {layer}, {trait}"
         cells.append(

@@ -27,6 +27,9 @@ DISTINGUISHABLE = float(np.log(1 / (4 * 0.05)))
 """Nats: below it no test tells a displacement from none with both errors at 5 %
 (Bretagnolle--Huber, N7)."""
 
+RECOVERED = 0.95
+"""Cosine from which on a vector counts as recovered: nine tenths of its energy."""
+
 LADDER = (
     FLOAT32,
     BFLOAT16,
@@ -102,4 +105,22 @@ def turning_rung(cosines: Sequence[tuple[str, float]], recovered: float) -> str 
         if cosine >= recovered:
             return found
         found = rung
+    return found
+
+
+def turns(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For each layer, trait, strength and number of prompts: where the paper's sentence turns."""
+    found = []
+    keys = ("layer", "trait", "alpha", "prompts")
+    cosines = [point for point in points if point["quantity"] == "cosine"]
+    for key in dict.fromkeys(tuple(point[k] for k in keys) for point in cosines):
+        here = {p["rung"]: p for p in cosines if tuple(p[k] for k in keys) == key}
+        if FLOAT32 not in here:  # from the finest rung on, or it is not known where
+            continue
+        ladder = [here[rung] for rung in LADDER if rung in here]
+        turning = {
+            side: turning_rung([(p["rung"], p[side]) for p in ladder], RECOVERED)
+            for side in ("predicted", "measured")
+        }
+        found.append(dict(zip(keys, key, strict=True)) | {"quantity": "turning rung"} | turning)
     return found

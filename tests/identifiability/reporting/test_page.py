@@ -89,7 +89,7 @@ def test_it_says_what_the_results_say(text):
 def test_an_audit_says_verdict_class_witness_and_what_would_settle_it(text):
     words = _words(text)
     assert "Audit: my <vector>.npy" in words
-    assert "the vector is epsilon non identifiable : a witness was measured within eps" in words
+    assert "the vector is ε-non-identifiable : a witness was measured within eps" in words
     assert "1 of 3 directions; another sample of 8 prompts would give [0, 2] (95 %)" in words
     assert "cosine 0.123 to v; divergence predicted 0.004 [0.002, 0.006], measured 0.005" in words
     assert "a <b> under v it the same" in words

@@ -119,3 +119,11 @@ def test_no_ratio_to_a_reference_without_effect_is_equivalent():
 def test_bad_input_is_refused_in_one_sentence(call, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         call()
+
+
+def test_a_reference_in_doubt_decides_even_where_both_sides_are_surer():
+    reference = 0.5 + np.random.default_rng(0).standard_normal(30)
+    # The arm is its reference: both contrasts are a fifth of it, and one-sided.
+    there = stats.ttest_1samp(reference, 0).pvalue
+    assert 0.01 < there < 0.5
+    assert tost_ratio(reference, reference).p == pytest.approx(there, rel=1e-9)

@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from identifiability.endings import Interrupted
 from identifiability.errors import InvalidInput
 from llm_validation.audit.command import command
 from llm_validation.vectors import SteeringVector, read_vector, write_vectors
@@ -73,9 +74,21 @@ def test_a_second_run_measures_nothing_and_writes_the_same(files, tmp_path, monk
         raise AssertionError(f"{cell.label} is measured again")
 
     monkeypatch.setattr("identifiability.cells_local.execute", refuse)
-    result = _run(folder, "--layer", "1", "--out", str(out))
+    result = _run(folder, "--layer", "1", "--out", str(out), "--json", "-")
     assert result.exit_code == 0, result.exception
     assert (out / "results.json").read_bytes() == first
+    # With --json - that is all that stdout has.
+    assert result.stdout.encode() == first
+
+
+def test_an_interrupted_audit_says_where_it_goes_on(files, tmp_path, monkeypatch):
+    def stop(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("llm_validation.audit.auditing.audit", stop)
+    result = _run(files[0], "--layer", "1", "--out", str(tmp_path / "out"))
+    assert isinstance(result.exception, Interrupted)
+    assert f"kept in {tmp_path / 'out'}: run the same command again" in str(result.exception)
 
 
 @pytest.mark.parametrize(

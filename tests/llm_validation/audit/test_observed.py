@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from identifiability.errors import InvalidInput
-from llm_validation.audit.observed import metric, observed, rounding, steps_apart
+from llm_validation.audit.observed import metric, observed, steps_apart, wide_metrics
 from tests.llm_validation.architectures import WIDTH
 from tests.llm_validation.audit.small_model import saved
 from tests.llm_validation.full_forward import full_logits
@@ -118,17 +118,18 @@ def test_cells(model, steps):
     assert 0 <= found["floor"] < 1e-20
 
 
-def test_rounding_is_the_distance_from_float64(model):
-    """A float32 model whose metric is known in float64."""
+def test_wide_metrics_are_those_of_the_model_in_float64(model):
+    """A float32 model whose float64 copy has weights rounded to float32."""
     narrow = model.to_dtype("float32")
-    asked = {"prompts": [IDS], "layer": LAYER, "observes": [KINDS["next-token"]], "base": BASE}
-    found = rounding(narrow, **asked)["error"]
-    exact = observed(model, KINDS["next-token"], IDS, LAYER).metric(BASE)
-    near = observed(narrow, KINDS["next-token"], IDS, LAYER).metric(BASE)
-    # The float64 copy has weights rounded to float32, a part of the same size.
-    assert 0 < found < 1e-4 * np.linalg.norm(exact, 2)
-    assert found == pytest.approx(np.linalg.norm(exact - near, 2), rel=5)
-    assert rounding(model, **asked)["error"] == 0.0
+    asked = {"prompts": [IDS, IDS[:4]], "layer": LAYER, "observes": [KINDS["next-token"]] * 2}
+    found = wide_metrics(narrow, **asked, base=BASE)["metrics"]
+    assert found.shape == (2, WIDTH, WIDTH)
+    for ids, wide in zip(asked["prompts"], found, strict=True):
+        exact = observed(model, KINDS["next-token"], ids, LAYER).metric(BASE)
+        near = observed(narrow, KINDS["next-token"], ids, LAYER).metric(BASE)
+        size = np.linalg.norm(exact, 2)
+        assert 0 < np.linalg.norm(wide - near, 2) < 1e-4 * size
+        assert np.linalg.norm(wide - exact, 2) < 1e-4 * size
 
 
 def test_topk_beyond_the_vocabulary_is_refused(model):

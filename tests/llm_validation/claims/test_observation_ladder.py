@@ -20,10 +20,7 @@ def small(monkeypatch):
     monkeypatch.setattr(
         ladder_cells, "QUICK_RUNGS", (FLOAT32, "samples:2000", "top:5", SCORE, GREEDY)
     )
-    for sizes in (ladder_cells.BLOCKS, ladder_cells.DENSE_BLOCKS):
-        monkeypatch.setitem(sizes, Scale.QUICK, 6)  # the fewest that are judged
-    for counts in (ladder_cells.COUNTS, ladder_cells.DENSE_COUNTS, ladder_cells.FLOAT32_COUNTS):
-        monkeypatch.setitem(counts, Scale.QUICK, (2,))
+    monkeypatch.setitem(ladder_cells.BLOCKS, Scale.QUICK, 6)  # the fewest that are judged
     monkeypatch.setitem(ladder_cells.GREEDY_PROMPTS, Scale.QUICK, 2)
     monkeypatch.setitem(observation_ladder.PREDICTING, Scale.QUICK, 12)
 

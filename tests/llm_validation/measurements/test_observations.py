@@ -50,7 +50,7 @@ def steered_log_p(vector: np.ndarray) -> np.ndarray:
 def test_the_gradient_is_that_of_the_misfit(rung, near):
     observation = seen_through(rung)
     at = near * VECTOR
-    gradient, misfit = observation.linearised(at)[1:]
+    misfit, gradient = observation.gradient(at)
     assert misfit == pytest.approx(observation.misfit(at), rel=1e-9)
     for direction in np.random.default_rng(2).standard_normal((3, WIDTH)):
         step = 1e-5 * direction
@@ -61,7 +61,7 @@ def test_the_gradient_is_that_of_the_misfit(rung, near):
 @pytest.mark.parametrize("rung", [FLOAT32, "top:5", "score"])
 def test_the_information_is_the_curvature_where_the_residual_is_none(rung):
     observation = seen_through(rung)
-    information = observation.linearised(VECTOR).information
+    information = observation.information(VECTOR)
     # Rounding to an interface's step leaves a residual of up to one noise, times the curvature.
     for direction in np.random.default_rng(3).standard_normal((3, WIDTH)):
         step = 1e-3 * direction
@@ -72,7 +72,7 @@ def test_the_information_is_the_curvature_where_the_residual_is_none(rung):
 
 def test_samples_have_n_times_the_fisher_metric_and_come_from_the_steered_model():
     observation = seen_through("samples:300")
-    information = observation.linearised(VECTOR).information
+    information = observation.information(VECTOR)
     there = Continuation(tiny_language_model("llama"), IDS, LAYER)
     expected = 300 * there.fisher(there.state + torch.tensor(VECTOR))
     np.testing.assert_allclose(information, expected, rtol=1e-12)
@@ -85,7 +85,7 @@ def test_top_log_probabilities_are_those_of_the_steered_model_rounded():
     expected = np.sort(steered_log_p(VECTOR))[:-6:-1]
     np.testing.assert_allclose(observation._seen, expected, atol=0.5001 * API_STEP)
     np.testing.assert_allclose(np.round(observation._seen / API_STEP) * API_STEP, observation._seen)
-    information = observation.linearised(0 * VECTOR).information
+    information = observation.information(0 * VECTOR)
     assert np.linalg.matrix_rank(information, hermitian=True) == 5
 
 

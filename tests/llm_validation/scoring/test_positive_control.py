@@ -51,10 +51,9 @@ def test_the_instruction_comes_before_each_prompt_and_the_answers_are_the_same()
     expected = [
         mean_log_p(model, f"{instruction} {pair.prompt}", pair.positive)
         - mean_log_p(model, f"{instruction} {pair.prompt}", pair.negative)
-        for split in ("choose", "held_out")
         for instruction in (INSTRUCTIONS.positive, INSTRUCTIONS.negative)
         for pair in trait().completions
-        if pair.split == split
+        if pair.split == "choose"
     ]
     assert found == pytest.approx(expected, abs=1e-5)  # softmaxes of the oracle are float32
 
@@ -64,36 +63,33 @@ def test_a_random_model_follows_no_instruction():
     assert found.n == 2 and not found.valid
 
 
-def answers(of: Trait, gains) -> list[dict]:
+def answers(of: Trait, gain: float) -> list[dict]:
     """Log-odds with a large level for each pair, and the instruction's gain on top."""
     level = {pair.prompt: 10.0 * i for i, pair in enumerate(of.completions)}
     return [
         {
-            "log_likelihood": np.array([[level[pair.prompt] + sign * gains[split], 0.0]]),
+            "log_likelihood": np.array([[level[pair.prompt] + sign * gain, 0.0]]),
             "tokens": np.array([1, 1]),
         }
-        for split in ("choose", "held_out")
         for sign in (1, -1)
         for pair in of.completions
-        if pair.split == split
+        if pair.split == "choose"
     ]
 
 
-def test_what_counts_is_the_order_within_pairs_that_no_rule_was_set_on():
+def test_what_counts_is_the_order_within_pairs():
+    """Across pairs the levels hide it."""
     of = trait(count=24, held_out=12)
-    obeys = control_validity(of, answers(of, {"choose": 0.1, "held_out": 0.1}))
+    obeys = control_validity(of, answers(of, 0.1))
     assert obeys.valid and obeys.n == 12
-    # Across pairs the levels hide it, and the reason says so.
-    assert "by the rule set first: AUC 0.5" in obeys.reason
-    only_held_out = control_validity(of, answers(of, {"choose": -0.1, "held_out": 0.1}))
-    assert not only_held_out.valid and only_held_out.auc == 0
+    disobeys = control_validity(of, answers(of, -0.1))
+    assert not disobeys.valid and disobeys.auc == 0
 
 
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [
         (trait(instructions=None), "trait 'words' must have instructions, one for each side"),
-        (trait(held_out=1), "at least two completions of split 'held_out'"),
         (trait(held_out=5), "at least two completions of split 'choose'"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import typer
@@ -93,8 +95,15 @@ def test_the_middle_layer_is_the_default_and_the_seed_changes_nothing(folder, tm
         assert done.exit_code == 0
         contents.add(path.read_bytes())
     assert len(contents) == 1
-    run("--model", folder, "--trait", "formality", "--to", tmp_path / "v.json")
-    assert [vector.layer for vector in read_vectors(tmp_path / "v.json")] == [2]
+    done = run("--model", folder, "--trait", "formality", "--to", tmp_path / "v.json",
+               "--json", "-")  # fmt: skip
+    (written,) = read_vectors(tmp_path / "v.json")
+    assert written.layer == 2
+    said = json.loads(done.stdout)
+    (entry,) = said.pop("vectors")
+    assert entry == {"layer": 2, "norm": written.norm, "state_norm": written.state_norm}
+    assert said["file"] == str(tmp_path / "v.json")
+    assert (said["trait"], said["method"]) == ("formality", "mean")
     assert np.isfinite(np.load(tmp_path / "v.npy")).all()
 
 

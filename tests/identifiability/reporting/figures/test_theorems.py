@@ -1,8 +1,9 @@
 """The graph of theorems."""
 
+import pytest
 from matplotlib.figure import Figure
 
-from identifiability.reporting.figures.theorems import dependency_graph
+from identifiability.reporting.figures.theorems import _to_the_edge, dependency_graph
 
 
 def _theorem(name, *needs):
@@ -17,3 +18,12 @@ def test_arrows_lead_left_to_what_a_theorem_rests_on():
     arrows = [text for text in axes.texts if not text.get_text()]
     assert len(arrows) == 3
     assert all(arrow.xy[0] < arrow.get_position()[0] for arrow in arrows)
+
+
+@pytest.mark.parametrize(
+    ("step", "points"),
+    [((-100, 0), 24), ((0, 50), 12), ((-30, 30), 12 * 2**0.5), ((48, -12), 24.7)],
+)
+def test_arrows_begin_and_end_at_the_edge_of_a_box(step, points):
+    """Of 48 by 24 points: through a side, the top, and near a corner."""
+    assert _to_the_edge(step) == pytest.approx(points, abs=0.1)

@@ -112,13 +112,13 @@ def test_the_layer_and_strength_of_the_surest_effect_are_chosen():
     assert choose(both, "planted").layer == 3
 
 
-def test_it_is_validated_under_both_instructions_on_every_pair_of_both_splits():
+def test_it_is_validated_under_both_instructions_on_every_development_pair():
     setting = ScoredSetting()
     cells = control_cells(setting, "planted")
-    assert len(cells) == 4 * PAIRS
+    assert len(cells) == 2 * PAIRS
     words = setting.model.tokenizer.words
     for place, cell in enumerate(cells):
-        side = INSTRUCTIONS.negative if place // PAIRS % 2 else INSTRUCTIONS.positive
+        side = INSTRUCTIONS.negative if place // PAIRS else INSTRUCTIONS.positive
         assert cell.settings["prompt_ids"][:2] == [words[word] for word in side.split()]
         assert "displacements" not in cell.settings
     assert validity(setting, "planted").auc == 1

@@ -1,0 +1,258 @@
+"""Models, prompts as tokens, states, steering and extraction."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from llm_validation import (
+    Completion,
+    Continuation,
+    EncoderContinuation,
+    MetricStore,
+    OutputCovariance,
+    embed,
+    encode,
+    extract_vector,
+    fisher_metrics,
+    load_encoder,
+    load_model,
+    mean_fisher,
+    metric_error,
+    pad,
+    read_states,
+    steer,
+    vector_of,
+)
+from llm_validation.dataset import ContrastivePair
+from llm_validation.unpacking import unzip
+from tests.bad_input.case import Answered, Refused, Room
+from tests.llm_validation.architectures import CONTEXT, WIDTH, WORDS
+
+IDS = [4, 8, 15, 16]
+ONES = np.ones(WIDTH)
+NAN = np.where(np.arange(WIDTH) == 3, np.nan, 1.0)
+PAIRS = [ContrastivePair("a", "w3 w4", "w5 w6"), ContrastivePair("b", "w7 w8", "w9 w3")]
+
+
+def load(name: str):
+    return lambda room: load_model(str(room.files / name))
+
+
+def unpacked(name: str):
+    return lambda room: unzip(room.files / name, room.out)
+
+
+def tokens(ids):
+    return lambda room: Continuation(room.model, ids, 1)
+
+
+def rest(layer=1, position=-1):
+    return lambda room: Continuation(room.model, IDS, layer, position)
+
+
+def steered(vector=ONES, layer=1, alpha=1.0, positions="all"):
+    """Runs the model steered so."""
+
+    def call(room: Room) -> torch.Tensor:
+        with steer(room.model, vector, layer, alpha, positions):
+            return room.model.model(input_ids=torch.tensor([IDS])).logits
+
+    return call
+
+
+def extracted(pairs=PAIRS, layer=1, **options):
+    return lambda room: extract_vector(room.model, pairs, layer, **options)
+
+
+FOLDERS = (
+    Refused("an empty folder", load("bare_model"), "save_pretrained"),
+    Refused("a configuration that is no JSON", load("text_config"), "sound config.json"),
+    Refused("a configuration 10,000 deep", load("deep_config"), "sound config.json"),
+    Refused("a configuration that is a list", load("list_config"), "never run"),
+    Refused("a width that is a word", load("typed_config"), "config"),
+    Refused("a width that the weights have not", load("wide_config"), "whole weights"),
+    Refused("an unknown architecture", load("unknown_config"), "never run"),
+    Refused("a model that brings code", load("own_code"), "never run"),
+    Refused("an encoder", load("encoder"), "load_encoder("),
+    Refused("weights cut off", load("cut_weights"), "whole weights"),
+    Refused("weights that overlap", load("overlapping_weights"), "whole weights"),
+    Refused("no weights", load("no_weights"), "whole weights"),
+    Refused("weights that run code", load("trapped_weights"), "whole weights"),
+    Refused("no tokenizer", load("no_tokenizer"), "a tokenizer"),
+    Refused("a tokenizer that is no JSON", load("text_tokenizer"), "a tokenizer"),
+    Refused("a tokenizer of another form", load("odd_tokenizer"), "a tokenizer"),
+    Refused("a folder under a file", load("v.npy/model"), "unknown model"),
+    Refused("a file for a folder", load("v.safetensors"), "model"),
+    Refused("a zip that leaves its folder", unpacked("leaving.zip"), "do not use this file"),
+    Refused("a zip with an absolute name", unpacked("absolute.zip"), "do not use this file"),
+    Refused("a zip with a link", unpacked("link.zip"), "do not use this file"),
+    Refused("a zip cut off", unpacked("cut.zip"), "install its package again"),
+    Refused("a zip that is no zip", unpacked("v.npy"), "install its package again"),
+    Refused("a zip under lock", unpacked("locked.zip"), "install its package again"),
+    Refused("no name", lambda _: load_model(""), "unknown model ''"),
+    Refused("a name None", lambda _: load_model(None), "unknown model None"),
+    Refused("a name with a NUL", lambda _: load_model("a\0b"), "model"),
+    Refused("a name of 100,000 characters", lambda _: load_model("a" * 100_000), "unknown model"),
+    Refused("a misspelt name", lambda _: load_model("smolm2-135m"), "did you mean 'smollm2-135m'"),
+    Refused("an id that is not there", lambda _: load_model("no/such-model"), "unknown model"),
+    Refused("a name of an encoder", lambda _: load_model("all-minilm-l6-v2"), "is an encoder"),
+    Refused("a name of a decoder", lambda _: load_encoder("smollm2-135m"), "encoder"),
+    Refused(
+        "a folder of a decoder as an encoder", lambda room: load_encoder(room.model.name), "encoder"
+    ),
+    Refused("an unknown dtype", lambda _: load_model(dtype="float8"), "unknown dtype 'float8'"),
+    Refused("a dtype None", lambda _: load_model(dtype=None), "unknown dtype"),
+    Refused("an unknown device", lambda _: load_model(device="gpu"), '"cpu", "cuda"'),
+)
+
+CALLS = (
+    Refused("no tokens", tokens([]), "got an empty prompt"),
+    Refused("two prompts", tokens([IDS, IDS]), "one prompt at a time"),
+    Refused("tokens of floats", tokens([1.0, 2.0]), "pass the tokenizer's ids"),
+    Refused("tokens of booleans", tokens([True, False]), "pass the tokenizer's ids"),
+    Refused("tokens of NaN", tokens([np.nan]), "pass the tokenizer's ids"),
+    Refused("tokens of complex numbers", tokens([1j]), "pass the tokenizer's ids"),
+    Refused("text for tokens", tokens("w3 w4"), "got str; convert it"),
+    Refused("None for tokens", tokens(None), "got NoneType; convert it"),
+    Refused("unequal rows of tokens", tokens([[1], [1, 2]]), "one by one"),
+    Refused("a negative token", tokens([-1]), "the tokenizer of this model"),
+    Refused("a token beyond the vocabulary", tokens([WORDS]), f"0 and {WORDS - 1}"),
+    Refused("a token of 2^63", tokens(np.array([2**63], np.uint64)), "must fit int64"),
+    Refused("a token of 2^70", tokens([2**70]), "got list; convert it"),
+    Refused("sparse tokens", tokens(torch.tensor([IDS]).to_sparse()), "densify it"),
+    Refused("a prompt beyond the context", tokens([4] * (CONTEXT + 1)), "shorten it"),
+    Refused("layer 4 of 4", rest(layer=4), "between -4 and 3"),
+    Refused("layer 1.0", rest(layer=1.0), "layer must be an integer"),
+    Refused("layer None", rest(layer=None), "layer must be an integer"),
+    Refused("position 4 of 4", rest(position=4), "between -4 and 3"),
+    Refused("position True", rest(position=True), "position must be an integer"),
+    Refused("a model that is none", lambda _: Continuation("smollm2", IDS, 1), "call load_model"),
+    Refused("a state of another width", lambda r: rest()(r)(ONES[:5]), "same model"),
+    Refused("a state of NaN", lambda r: rest()(r)(NAN), "must be finite"),
+    Refused("a state at 1e300", lambda r: rest()(r)(1e300 * ONES), "must fit torch.float32"),
+    Refused("a state of words", lambda r: rest()(r)(["a"] * WIDTH), "convert it"),
+    Refused("a complex state", lambda r: rest()(r)(1j * ONES), "take the real part"),
+    Refused("a displacement of inf", lambda r: rest()(r).kl(np.inf * ONES), "must be finite"),
+    Refused("a metric at two states", lambda r: rest()(r).fisher(np.eye(WIDTH)), "pick one row"),
+    Refused("a vector of another width", steered(ONES[:5]), "same model"),
+    Refused("a vector of NaN", steered(NAN), "must be finite"),
+    Refused("a vector at 1e300", steered(1e300 * ONES), "must fit torch.float32"),
+    Refused("strength NaN", steered(alpha=np.nan), "alpha must be a finite number"),
+    Refused("strength 1e300", steered(alpha=1e300), "must fit torch.float32"),
+    Refused("strength as text", steered(alpha="1"), "alpha must be a finite number"),
+    Refused("no layer to steer", steered(layer=[]), "at least one block"),
+    Refused("one vector for two layers", steered(layer=[0, 1]), "one row for each layer"),
+    Refused("an unknown position", steered(positions="first"), '"prompt", "last"'),
+    Refused("a mask of another length", steered(positions=[True]), "make one for this prompt"),
+    Refused("a mask of numbers", steered(positions=[0, 1, 0, 1]), "a boolean mask"),
+    Refused("states of no layer", lambda r: read_states(r.model, IDS, []), "at least one layer"),
+    Refused("no prompt to pad", lambda r: pad(r.model, []), "at least one prompt"),
+    Refused("an unknown side", lambda r: pad(r.model, [IDS], "top"), "unknown side 'top'"),
+    Refused(
+        "a position twice",
+        lambda r: Completion(r.model, IDS, [3, 4], 1, positions=(0, 0)),
+        "each once",
+    ),
+    Refused(
+        "an unknown part of a completion",
+        lambda r: Completion(r.model, IDS, [3, 4], 1, positions="middle"),
+        "or integers",
+    ),
+    Refused("an empty completion", lambda r: Completion(r.model, IDS, [], 1), "an empty prompt"),
+    Refused("no prompts for a mean", lambda r: mean_fisher(r.model, [], 1), "at least one prompt"),
+    Refused(
+        "an empty prompt among others",
+        lambda r: list(fisher_metrics(r.model, [[]], 1)),
+        "an empty prompt",
+    ),
+    Refused(
+        "a reference as narrow as the model",
+        lambda r: metric_error(r.model, [IDS], 1, reference=r.model),
+        "a wider dtype",
+    ),
+    Refused("a store in a file", lambda r: MetricStore(r.out / "kept.txt"), "choose another"),
+    Refused("an unknown recipe", extracted(method="median"), "unknown method 'median'"),
+    Refused("no pairs", extracted(pairs=[]), "at least one contrastive pair"),
+    Refused("pairs of texts", extracted(pairs=[("w3", "w4")]), "load_trait(name).pairs"),
+    Refused("a blank prompt", extracted([ContrastivePair("a", " ", "w3")]), "must be some text"),
+    Refused(
+        "two sides that are alike",
+        extracted([ContrastivePair("a", "w3", "w3")] * 2),
+        "prompts that differ in the trait",
+    ),
+    Refused(
+        "a prompt of 100,000 words",
+        extracted([ContrastivePair("a", "w3 " * 100_000, "w3")]),
+        "shorten it",
+    ),
+    Refused("states of NaN", lambda _: vector_of(NAN[None], ONES[None]), "check the model"),
+    Refused("one output for a covariance", lambda _: OutputCovariance.of([[1.0]]), "2 or more"),
+    Refused(
+        "constant outputs",
+        lambda _: OutputCovariance.of(np.ones((5, 2))),
+        "state the noise",
+    ),
+    Refused("noise of NaN", lambda _: OutputCovariance.of(np.eye(2), np.nan), "0 or more"),
+    Refused("a covariance that is no square", lambda _: OutputCovariance(ONES[None]), "(m, m)"),
+    Refused("a decoder as an encoder", lambda r: EncoderContinuation(r.model, IDS, 0), "encoder"),
+    Refused("texts for a decoder", lambda r: embed(r.model, ["w3"]), "encoder"),
+)
+
+REFUSED = FOLDERS + CALLS
+
+ANSWERED = (
+    Answered(
+        "tokens in every kind of array",
+        lambda room: (
+            [
+                Continuation(room.model, np.array(IDS, dtype), 1).logits
+                for dtype in ("i8", "u8", "u2", ">i4", "i1")
+            ]
+            + [Continuation(room.model, np.array(IDS[::-1])[::-1], 1).logits]
+        ),
+        lambda found: all(torch.equal(one, found[0]) for one in found),
+    ),
+    Answered(
+        "states in every kind of array",
+        lambda room: [
+            rest()(room)(np.array(ONES, dtype)) for dtype in ("f8", "f4", "f2", ">f8", "g", "i2")
+        ],
+        lambda found: all(torch.equal(one, found[0]) for one in found),
+    ),
+    Answered(
+        "the same prompt twice",
+        lambda room: mean_fisher(room.model, [IDS, IDS], 1) - mean_fisher(room.model, [IDS], 1),
+        lambda difference: not difference.any(),
+    ),
+    Answered(
+        "one token",
+        lambda room: Continuation(room.model, [4], 1).fisher(),
+        lambda metric: metric.shape == (WIDTH, WIDTH) and np.isfinite(metric).all(),
+    ),
+    Answered(
+        "a vector of zeros steers nothing",
+        lambda room: steered(0 * ONES)(room) - steered(ONES, alpha=0.0)(room),
+        lambda difference: not difference.any(),
+    ),
+    Answered(
+        "a displacement of 1e-300 is none",
+        lambda room: rest()(room).kl(1e-300 * ONES),
+        lambda divergence: divergence == 0,
+    ),
+    Answered(
+        "a prompt in unicode is all unknown words",
+        lambda room: encode(room.model, "Grüße ✨ 你好 \u202e"),
+        lambda ids: ids == [0, 0, 0, 0],
+    ),
+    Answered(
+        "a word of 100,000 characters is one token",
+        lambda room: encode(room.model, "x" * 100_000),
+        lambda ids: ids == [0],
+    ),
+    Answered(
+        "outputs of one number",
+        lambda _: OutputCovariance.of([[1.0], [3.0]]).matrix.tolist(),
+        lambda matrix: matrix == [[2.0]],
+    ),
+)

@@ -1,0 +1,218 @@
+"""Defects of what is extracted, scored, measured and audited."""
+
+from __future__ import annotations
+
+from tools.mutants.defect import Defect
+
+HOME = "llm_validation/"
+MEASURED = "llm_validation/measurements/"
+_TESTS = "tests/llm_validation/"
+_MEASURED = "tests/llm_validation/measurements/"
+
+DEFECTS = (
+    Defect(
+        "pca-of-centred-differences",
+        f"{HOME}contrast.py",
+        "direction = _principal(positive - negative) if method",
+        "direction = _principal(positive - negative - mean) if method",
+        "centred, the differences have lost the very mean that is looked for",
+        (
+            f"{_TESTS}test_contrast.py::"
+            "test_pca_is_the_top_eigenvector_of_the_uncentred_second_moment",
+        ),
+    ),
+    Defect(
+        "sign-of-the-vector-left-free",
+        f"{HOME}contrast.py",
+        "return along * direction",
+        "return abs(along) * direction",
+        "a vector would push away from its trait as often as towards it",
+        (f"{_TESTS}test_contrast.py::test_the_vector_points_from_negative_to_positive",),
+    ),
+    Defect(
+        "longer-completion-less-likely",
+        f"{HOME}scoring/log_odds.py",
+        "means = self.log_likelihood / self.tokens",
+        "means = self.log_likelihood",
+        "the longer of two answers would lose by its length alone",
+        (f"{_TESTS}scoring/test_log_odds.py::test_it_is_the_difference_of_the_means_over_tokens",),
+    ),
+    Defect(
+        "gradient-of-another-score",
+        f"{HOME}completion_likelihood.py",
+        "return positive / n - negative / m, along_positive / n - along_negative / m",
+        "return positive / n - negative / m, along_positive - along_negative",
+        "slopes would belong to a score that nobody measures",
+        (
+            f"{_TESTS}test_completion_likelihood.py::"
+            "test_the_score_is_the_difference_of_means_over_tokens",
+            f"{_MEASURED}test_score_gradient.py",
+        ),
+    ),
+    Defect(
+        "prompt-split-leaking-into-the-scorer",
+        f"{HOME}scoring/embedding.py",
+        'chosen = [pair for pair in trait.completions if pair.split == "choose"]',
+        "chosen = list(trait.completions)",
+        "a scorer would be validated on texts that it was fitted to",
+        (
+            f"{_TESTS}scoring/test_embedding.py::"
+            "test_held_out_texts_prompts_and_pairs_choose_nothing",
+        ),
+    ),
+    Defect(
+        "scorer-validated-on-its-own-texts",
+        f"{HOME}scoring/validity.py",
+        'found = [pair for pair in trait.completions if pair.split == "held_out"]',
+        "found = list(trait.completions)",
+        "any scorer separates the texts that it was fitted to",
+        (
+            f"{_TESTS}scoring/test_validity.py::"
+            "test_a_text_scorer_sees_held_out_completions_and_nothing_else",
+        ),
+    ),
+    Defect(
+        "ties-counted-as-right",
+        f"{HOME}scoring/validity.py",
+        "ordered = (np.sign(positive[:, None] - negative) + 1) / 2",
+        "ordered = (positive[:, None] >= negative).astype(float)",
+        "a scorer that gives every text the same would look perfect",
+        (f"{_TESTS}scoring/test_validity.py::test_the_auc_is_scikit_learns_over_all_combinations",),
+    ),
+    Defect(
+        "jensen-shannon-without-its-half",
+        f"{MEASURED}divergences.py",
+        "(kl_of(log_p.expand_as(log_q), log_mean) + kl_of(log_q, log_mean)) / 2,",
+        "(kl_of(log_p.expand_as(log_q), log_mean) + kl_of(log_q, log_mean)),",
+        "it would end at 2 log 2 and not at log 2",
+        (f"{_MEASURED}test_divergences.py::test_each_is_scipys_on_a_full_forward_pass",),
+    ),
+    Defect(
+        "shift-of-all-logits-counted-as-distance",
+        f"{MEASURED}divergences.py",
+        "(change - change.mean(-1, keepdim=True)).norm(dim=-1),",
+        "change.norm(dim=-1),",
+        "a change that no probability shows would count",
+        (
+            f"{_MEASURED}test_divergences.py::"
+            "test_a_shift_of_all_logits_is_no_change_of_the_distribution",
+        ),
+    ),
+    Defect(
+        "odd-difference-of-the-whole-step",
+        f"{MEASURED}odd_differences.py",
+        "(up.double() - down.double()) / 2)",
+        "up.double() - down.double())",
+        "the response to v would be that to 2 v",
+        (f"{_MEASURED}test_odd_differences.py::test_they_are_those_of_full_forward_passes",),
+    ),
+    Defect(
+        "temperature-upside-down",
+        f"{MEASURED}generated_text.py",
+        "scores = scores / temperature -",
+        "scores = scores * temperature -",
+        "hot samples would be cold",
+        (
+            f"{_MEASURED}test_generated_text.py::"
+            "test_samples_follow_the_distribution_of_the_model_at_the_temperature",
+        ),
+    ),
+    Defect(
+        "perplexity-of-the-whole-text",
+        f"{MEASURED}generated_text.py",
+        "return float(torch.exp(-chosen.mean()))",
+        "return float(torch.exp(-chosen.sum()))",
+        "longer texts would be called more broken",
+        (
+            f"{_MEASURED}test_generated_text.py::"
+            "test_perplexity_is_that_of_the_unsteered_model[llama]",
+        ),
+    ),
+    Defect(
+        "gauss-newton-away-from-the-prior",
+        f"{MEASURED}posterior.py",
+        "/ inflation - precision * vector",
+        "/ inflation + precision * vector",
+        "what is not seen would grow with every step",
+        (f"{_MEASURED}test_posterior.py",),
+    ),
+    Defect(
+        "gauss-newton-uphill",
+        f"{MEASURED}posterior.py",
+        "direction = np.linalg.solve(information",
+        "direction = -np.linalg.solve(information",
+        "the search would go away from the vector that explains the outputs",
+        (f"{_MEASURED}test_posterior.py::test_linear_observations_give_ridge_regression_at_once",),
+    ),
+    Defect(
+        "information-of-one-sample",
+        f"{MEASURED}observations.py",
+        "return self._n * self._there.fisher(_at(self._there, vector))",
+        "return self._there.fisher(_at(self._there, vector))",
+        "a thousand sampled tokens would tell as much as one",
+        (
+            f"{_MEASURED}test_observations.py::"
+            "test_samples_have_n_times_the_fisher_metric_and_come_from_the_steered_model",
+        ),
+    ),
+    Defect(
+        "gain-not-folded-before-turning",
+        f"{MEASURED}rotated_basis.py",
+        "linear.weight = _fixed((linear.weight.detach() * gain) @ q.T)",
+        "linear.weight = _fixed(linear.weight.detach() @ q.T)",
+        "a norm with gains does not commute with rotations: the gauge would not be one",
+        (
+            f"{_MEASURED}test_rotated_basis.py::"
+            "test_the_outputs_are_the_same_and_the_states_are_turned",
+        ),
+    ),
+    Defect(
+        "prompt-split-leaking-into-the-audit",
+        f"{HOME}audit/prompts.py",
+        "return cls(tuple(dealt[: used // 2]), tuple(dealt[used // 2 :]))",
+        "return cls(tuple(dealt[: used // 2]), tuple(dealt[used // 2 - 1 : used - 1]))",
+        "a witness would be measured on a prompt that it was chosen on",
+        (f"{_TESTS}audit/test_prompts.py::test_halves_are_disjoint_repeat_and_depend_on_the_seed",),
+    ),
+    Defect(
+        "energy-normalised-by-the-wrong-norm",
+        f"{HOME}audit/steered_class.py",
+        "return float(hidden @ hidden) / self.radius**2",
+        "return float(hidden @ hidden) / self.radius",
+        "the invisible share of a vector would depend on its unit",
+        (f"{_TESTS}audit/test_steered_class.py::test_energy_is_what_was_planted",),
+    ),
+    Defect(
+        "chosen-and-measured-on-the-same-prompts",
+        f"{HOME}audit/steered_class.py",
+        "if i not in left_out])",
+        "])",
+        "the divergence predicted for new prompts would be that of the own ones",
+        (
+            f"{_TESTS}audit/test_steered_class.py::"
+            "test_left_out_divergences_predict_new_prompts_and_the_own_ones_do_not",
+        ),
+    ),
+    Defect(
+        "row-confirmed-by-its-estimate",
+        f"{HOME}claims/judgement.py",
+        "if low <= value.low and value.high <= high:",
+        "if low <= value.estimate <= high:",
+        "an interval that reaches far outside would confirm",
+        (
+            f"{_TESTS}claims/test_judgement.py::"
+            "test_the_band_needs_the_whole_interval_inside_or_outside",
+        ),
+    ),
+    Defect(
+        "claim-confirmed-by-its-best-row",
+        f"{HOME}claims/family.py",
+        "    return max(\n        1.0\n",
+        "    return min(\n        1.0\n",
+        "one row that holds would confirm a claim of many",
+        (
+            f"{_TESTS}claims/test_family.py::"
+            "test_the_largest_p_confirms_without_correction_and_the_smallest_refutes_with_it",
+        ),
+    ),
+)
