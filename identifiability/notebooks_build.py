@@ -85,7 +85,10 @@ def setting(text: str) -> tuple[str, Any]:
 def _read(script: str) -> Any:
     import jupytext
 
-    return jupytext.reads(script, fmt="py:percent")
+    notebook = jupytext.reads(script, fmt="py:percent")
+    # How to write the script again, with names in the order of a set: another one in each process.
+    notebook.metadata.pop("jupytext", None)
+    return notebook
 
 
 def _parameters_cell(notebook: Any) -> int | None:
