@@ -55,6 +55,8 @@ def command(
     """
     from identifiability.results import json_target, output_directory, provenance, write_json
     from identifiability.store import Store
+    from llm_validation.claims.registry import claims as known_claims
+    from llm_validation.dataset import load_trait
     from llm_validation.request import Request
     from llm_validation.result_file import summary
     from llm_validation.run import run
@@ -68,8 +70,12 @@ def command(
         scale=Scale.FULL if full else Scale.THIN,
         seed=seed,
     )
-    output_directory(out)
     json_target(json)
+    # What is misspelt is said before anything is made.
+    known_claims(request.claims, request.scale)
+    for name in request.traits:
+        load_trait(name)
+    output_directory(out)
     with (
         resumable(f"what was measured is kept in {out}: run the same command again to go on"),
         Store(out, seed=seed) as store,

@@ -53,7 +53,8 @@ class Fitted:
     vector
         (d,).
     information
-        (d, d) of all observations, within a tenth of the vector's length of it.
+        (d, d) of all observations, within a tenth of the vector's length of it; farther only where
+        no linearisation was left.
     steps
         Linearisations made.
     converged

@@ -97,3 +97,15 @@ def test_models_as_lines_and_as_json(monkeypatch):
     done = CliRunner().invoke(app, ["models", "--quiet", "--json", "-"])
     assert json.loads(done.stdout)["models"] == [vars(model) for model in known]
     assert CliRunner().invoke(app, ["models", "--quiet"]).stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "fragment"),
+    [(["--claim", "epsilon_nul"], "epsilon_null"), (["--trait", "formalty"], "formality")],
+)
+def test_a_misspelt_name_is_said_before_anything_is_made(asked, tmp_path, option, fragment):
+    out = tmp_path / "out"
+    done = _llm(*option, "--out", out)
+    assert isinstance(done.exception, InvalidInput)
+    assert fragment in str(done.exception)
+    assert not out.exists() and "request" not in asked
