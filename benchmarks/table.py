@@ -13,6 +13,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from tools.marked_block import replace_block
+
 START, END = "<!-- benchmarks: written by make bench -->", "<!-- end of benchmarks -->"
 
 
@@ -79,15 +81,7 @@ def _machine(results: dict[str, Any]) -> str:
     )
 
 
-def replaced(text: str, block: str) -> str:
-    """``text`` with what stands between the markers replaced."""
-    if text.count(START) != 1 or text.count(END) != 1:
-        raise SystemExit(f"the file must hold {START!r} and {END!r} once each")
-    head, rest = text.split(START)
-    return f"{head}{START}\n{block}\n{END}{rest.split(END)[1]}"
-
-
 if __name__ == "__main__":
     source, target = map(Path, sys.argv[1:3])
     block = tables(json.loads(source.read_text(encoding="utf-8")), sys.argv[3:])
-    target.write_text(replaced(target.read_text(encoding="utf-8"), block), encoding="utf-8")
+    replace_block(target, START, END, block)

@@ -25,6 +25,7 @@ _SWEPT = (
     "prediction",
     "prediction_interval",
     "measured",
+    "paper_statistic",
 )
 
 
