@@ -6,8 +6,8 @@ Three predictions, all about norm-matched displacements alpha ||v|| u orthogonal
   ½ α² ||v||² uᵀGu, within a factor of two, at strengths up to 0.5, wherever that is above the
   floor of rounding;
 * **null**: for u drawn from the epsilon-null space at radius alpha ||v|| the KL is at most epsilon.
-  This is an upper limit, not a predicted value, and is judged at every strength. It is about the
-  average of such directions;
+  This is an upper limit, not a predicted value, and is judged at every strength at which a random
+  direction would be above it. It is about the average of such directions;
 * **null edge**: for u drawn from the most visible twentieth of that space the KL is what G says,
   within a factor of two, at strengths up to 0.5. The dimension of the space rests on its edge,
   which the average does not see.
@@ -26,6 +26,7 @@ from identifiability.statistics import Interval, cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Prediction, result
 from llm_validation.claims.displacement.directions import random_in_span
 from llm_validation.claims.displacement.displaced import Draft, displaced_arms, found
+from llm_validation.claims.displacement.telling import where_telling
 from llm_validation.claims.judgement import (
     ABOVE_FLOOR,
     EPSILON,
@@ -169,7 +170,11 @@ def _judgement(
     rng: np.random.Generator,
 ) -> Judgement:
     if arm.prediction.arm == "null":
-        return at_most(value, EPSILON, "nats")
+        layer, alpha = arm.prediction.layer, arm.prediction.alpha
+        radius = alpha * float(np.linalg.norm(setting.vector(arm.prediction.trait, layer)))
+        limit = at_most(value, EPSILON, "nats")
+        last = alpha == max(STRENGTHS[setting.scale])
+        return where_telling(limit, setting, layer, radius, last=last)
     predicted, floor = arm.data.extra, setting.divergence_floor(arm.prediction.layer)
     judged = arm.prediction.alpha <= FIRST_ORDER_STRENGTH
     if predicted.mean() < ABOVE_FLOOR * floor:

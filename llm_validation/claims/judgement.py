@@ -5,7 +5,8 @@ interval with a margin: inside it the claim is confirmed, outside it refuted, an
 the data do not decide. No difference found is never read as equivalence.
 
 Every judged row is two one-sided tests at 2.5 %, at its own level; ``family.py`` draws the rows of
-a claim together.
+a claim together. Where a band has two edges, ``p_refute`` is twice the smaller of the two p-values
+(Bonferroni): a band much narrower than the interval can be missed on either side.
 """
 
 from __future__ import annotations
@@ -36,6 +37,13 @@ f + 2 sqrt(f K), through the cross term: a tenth at K = 400 f, small against a f
 EQUIVALENCE_FRACTION = 0.2
 """Behaviour is the same where the effect differs by less than this share of v's own."""
 
+RECOVERED = 0.95
+"""Cosine from which on a vector counts as recovered: nine tenths of its energy."""
+
+COSINE_MARGIN = 0.1
+"""Of a predicted cosine. The two readings that matter, recovered and mostly lost, are farther
+apart than that."""
+
 FEWEST_CLUSTERS = 6
 """Below, the ends of a bootstrap are missed by 5 % to 32 % where 2.5 % is meant (400 normal samples
 of 2 to 5 clusters), and the t distribution behind its p-values has hardly any degrees left."""
@@ -51,7 +59,7 @@ def within(value: Interval, low: float, high: float, what: str) -> Judgement:
     found = f"{what} in [{value.low:+.3g}, {value.high:+.3g}]"
     edges = f"[{low:.3g}, {high:.3g}]"
     p_confirm = max(_p_above(value, low), _p_below(value, high))
-    p_refute = min(_p_below(value, low), _p_above(value, high))
+    p_refute = min(1.0, 2 * min(_p_below(value, low), _p_above(value, high)))
     if low <= value.low and value.high <= high:
         return Judgement(Outcome.CONFIRMED, f"{found}, inside {edges}", p_confirm, p_refute)
     if value.low > high or value.high < low:
@@ -116,7 +124,9 @@ def share(successes: int, n: int, what: str, *, low: float = 0.0, high: float = 
         return float(binomtest(successes, n, max(limit, 0.0), alternative="less").pvalue)
 
     p_confirm = max(p_above(low) if low > 0 else 0.0, p_below(high) if high < 1 else 0.0)
+    edges_of_band = (low > 0) + (high < 1)
     p_refute = min(p_below(low) if low > 0 else 1.0, p_above(high) if high < 1 else 1.0)
+    p_refute = min(1.0, edges_of_band * p_refute)
     found = f"{what}: {successes} of {n}"
     edges = f"[{low:.3g}, {high:.3g}]"
     if p_confirm <= TEST_LEVEL:

@@ -8,7 +8,8 @@ directions, with weights uniform on the sphere.
 
 * **null, k** and **complement, k**: the KL is ½ δᵀGδ as other prompts state it, within a factor
   of two, at strengths up to 0.5;
-* **null, k, within epsilon**: at every strength the KL is at most epsilon.
+* **null, k, within epsilon**: the KL is at most epsilon, at every strength at which that of a
+  random direction would not be.
 
 If every direction acted alike, as the paper reads its figure, null and complement would not differ:
 ``paper_statistic`` is the ratio of their measured means, null over complement, at the same k.
@@ -23,11 +24,12 @@ from typing import Any
 import numpy as np
 
 from identifiability.cells import Cell
-from identifiability.statistics import cluster_bootstrap
+from identifiability.statistics import Interval, cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Prediction, result
 from llm_validation.claims.displacement.displaced import Draft, displaced_arms, found
-from llm_validation.claims.epsilon_null import ABOVE_FLOOR
+from llm_validation.claims.displacement.telling import where_telling
 from llm_validation.claims.judgement import (
+    ABOVE_FLOOR,
     EPSILON,
     FIRST_ORDER_STRENGTH,
     LOG_BAND,
@@ -146,8 +148,15 @@ def _rows(setting: Setting, arm: Arm, ratio: float | None) -> list[ClaimResult]:
     rows = [result(setting, arm.prediction, value, judgement, paper_statistic=ratio, **counts)]
     if span == "null":
         limit = replace(arm.prediction, arm=f"{arm.prediction.arm}, within epsilon", margin=EPSILON)
-        rows.append(result(setting, limit, value, at_most(value, EPSILON, "nats"), **counts))
+        rows.append(result(setting, limit, value, _within_epsilon(setting, arm, value), **counts))
     return rows
+
+
+def _within_epsilon(setting: Setting, arm: Arm, value: Interval) -> Judgement:
+    layer, alpha = arm.prediction.layer, arm.prediction.alpha
+    radius = alpha * float(np.linalg.norm(setting.vector(arm.prediction.trait, layer)))
+    limit = at_most(value, EPSILON, "nats")
+    return where_telling(limit, setting, layer, radius, last=alpha == max(STRENGTHS))
 
 
 def _band(setting: Setting, arm: Arm, measured: np.ndarray, quadratic: np.ndarray) -> Judgement:

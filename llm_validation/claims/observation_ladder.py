@@ -7,12 +7,18 @@ other prompts:
 
 * **cosine** of the recovered and the planted vector, within 0.1;
 * **null dimension**: directions along which a displacement as long as the vector could not be told
-  from none, at the rung's own noise, within a tenth of the width;
-* **recovered**: the cosine is at least 0.95 where that is predicted, and below it where not. So the
-  paper's sentence, that the vector is not identifiable, is false on the first kind of rung and true
-  on the second;
-* **greedy token**: half of the first-order radius in any direction leaves the token as it is. Its
-  class has a ball in it, and so the dimension d, whatever the number of prompts.
+  from none in normal noise of the rung's variance, within a tenth of the equations there are, d at
+  most. Rounding is no normal noise: many digits together show less than any of them hides;
+* **recovered**: the cosine is at least 0.95 where all predictions say so, and below it where none
+  does; where they lie on both sides it is reported. So for so many prompts the paper's sentence,
+  that the vector is not identifiable, is false on the first kind of rung and true on the second;
+* **greedy token**: none of 33 changes by half of the first-order radius, one of them towards the
+  nearest rival, changes the token. Its class has a ball in it, and so the dimension d, whatever the
+  number of prompts.
+
+A fit that has not converged decides nothing. Rows of more prompts than make six blocks at full
+scale are reported. The score is not below the sampled tokens on the ladder, but beside it: it reads
+the tokens of a completion, each of them steered.
 
 A classifier's grade, a function of sampled text below the samples' rung, is not measured.
 """
@@ -20,15 +26,13 @@ A classifier's grade, a function of sampled text below the samples' rung, is not
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from identifiability.cells import Cell
-from identifiability.statistics import cluster_bootstrap
-from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
-from llm_validation.claims.judgement import at_least, at_most, on_every, within
+from llm_validation.claims.claim import Arm, ClaimResult, Prediction
+from llm_validation.claims.judgement import COSINE_MARGIN, RECOVERED
 from llm_validation.claims.null_space.prompt_blocks import blocks, prompts_in_words
 from llm_validation.claims.planted.ladder_cells import (
     ALPHAS,
@@ -41,8 +45,17 @@ from llm_validation.claims.planted.ladder_cells import (
     score_index,
     traits_of,
 )
+from llm_validation.claims.planted.ladder_judgement import (
+    BALL,
+    COSINE,
+    DIMENSION,
+    RECOVERY,
+    Rung,
+    dimension_margin,
+    judged,
+    measured,
+)
 from llm_validation.claims.planted.ladder_prediction import (
-    RECOVERED,
     expected_cosine,
     indistinguishable,
     information,
@@ -60,28 +73,7 @@ THEOREM = "N10"
 TITLE = "what is observed decides what is identified"
 SCALES = frozenset(Scale)
 
-PREDICTING = {Scale.QUICK: 4, Scale.THIN: 12, Scale.FULL: 12}
-
-COSINE_MARGIN = 0.1
-"""The two readings that matter, recovered and mostly lost, are farther apart than that."""
-
-DIMENSION_MARGIN = 0.1
-"""Of the width: one decile of the spectrum."""
-
-UNCHANGED = 0.95
-"""Of the changes; all are predicted, and half of the radius leaves room for curvature."""
-
-COSINE, DIMENSION, RECOVERY, BALL = "cosine", "dimensions", "cosine to 0.95", "share unchanged"
-
-
-@dataclass(frozen=True)
-class Rung:
-    """``Arm.data``: the rung, how many prompts, and the predictions of blocks of other prompts."""
-
-    name: str
-    count: int
-    radius: float
-    predicted: np.ndarray  # (blocks,)
+PREDICTING = {Scale.QUICK: 4, Scale.THIN: 12, Scale.FULL: 20}
 
 
 def preparation(setting: Setting) -> list[Cell]:
@@ -109,7 +101,7 @@ def predict(setting: Setting) -> list[Arm]:
 
 def judge(setting: Setting, arms: Sequence[Arm]) -> list[ClaimResult]:
     """Recover the planted vectors and count dimensions."""
-    return [_judged(setting, arm) for arm in arms]
+    return [judged(setting, NAME, arm) for arm in arms]
 
 
 def curves(setting: Setting, arms: Sequence[Arm]) -> list[dict[str, Any]]:
@@ -128,7 +120,7 @@ def curves(setting: Setting, arms: Sequence[Arm]) -> list[dict[str, Any]]:
                 "prompts": arm.data.count,
                 "quantity": arm.prediction.unit,
                 "predicted": float(arm.data.predicted.mean()),
-                "measured": float(_measured(setting, arm).mean()),
+                "measured": float(measured(setting, arm).mean()),
                 "converged": float(np.mean([setting.of(cell)["converged"] for cell in arm.cells])),
                 "fewest_prompts_to_close": -(-setting.width // equations) if equations else None,
             }
@@ -154,7 +146,8 @@ def _arms(setting: Setting, layer: int, trait: str, alpha: float, rung: str) -> 
         cosines = np.array([expected_cosine(one, planted) for one in sums])
         hidden = np.array([indistinguishable(np.linalg.eigvalsh(one), radius) for one in sums])
         cells = observation_cells(setting, layer, trait, planted, rung, count, size)
-        drafts = [(COSINE, cosines, COSINE_MARGIN), (DIMENSION, hidden, DIMENSION_MARGIN)]
+        counted = dimension_margin(setting, rung, count)
+        drafts = [(COSINE, cosines, COSINE_MARGIN), (DIMENSION, hidden, counted)]
         if count == DENSE_COUNT:
             drafts.append((RECOVERY, cosines, RECOVERED))
         for unit, predicted, margin in drafts:
@@ -167,7 +160,7 @@ def _arms(setting: Setting, layer: int, trait: str, alpha: float, rung: str) -> 
 
 def _greedy(setting: Setting, layer: int, trait: str, alpha: float, rung: str) -> list[Arm]:
     planted, predicted = alpha * setting.vector(trait, layer), np.ones(1)
-    prediction = _prediction(layer, trait, alpha, rung, BALL, predicted, UNCHANGED, rung)
+    prediction = _prediction(layer, trait, alpha, rung, BALL, predicted, 0.0, rung)
     data = Rung(rung, 1, float(np.linalg.norm(planted)), predicted)
     return [Arm(prediction, tuple(greedy_cells(setting, layer, planted)), data)]
 
@@ -195,38 +188,6 @@ def _prediction(
         unit=unit,
         observable=rung,
     )
-
-
-def _measured(setting: Setting, arm: Arm) -> np.ndarray:
-    """(blocks,) of the arm's quantity."""
-    found = [setting.of(cell) for cell in arm.cells]
-    if arm.prediction.unit == BALL:
-        return np.array([one["unchanged"] for one in found])
-    if arm.prediction.unit == DIMENSION:
-        radius = arm.data.radius
-        return np.array([float(indistinguishable(x["eigenvalues"], radius)) for x in found])
-    return np.array([one["cosine"] for one in found])
-
-
-def _judged(setting: Setting, arm: Arm) -> ClaimResult:
-    measured, unit = _measured(setting, arm), arm.prediction.unit
-    rng = setting.rng(NAME, "measured")
-    value = cluster_bootstrap(lambda x: x.mean(axis=1), [measured], rng=rng)
-    band = COSINE_MARGIN if unit == COSINE else DIMENSION_MARGIN * setting.width
-    if unit == BALL:  # a ball in the class of each prompt, or in none of it: no mean is meant
-        judgement = on_every(measured, UNCHANGED, np.inf, BALL)
-    elif unit == RECOVERY:
-        rule = at_least if arm.data.predicted.mean() >= RECOVERED else at_most
-        judgement = rule(value, RECOVERED, "cosine")
-    elif unit == DIMENSION and np.ptp(measured) == np.ptp(arm.data.predicted) == 0:  # exact
-        judgement = on_every(measured - arm.data.predicted[0], -band, band, "measured - predicted")
-    else:
-        apart = cluster_bootstrap(
-            lambda m, p: m.mean(axis=1) - p.mean(axis=1), [measured, arm.data.predicted], rng=rng
-        )
-        judgement = within(apart, -band, band, "measured - predicted")
-    count = arm.data.count * len(measured)
-    return result(setting, arm.prediction, value, judgement, seeds=len(measured), n_prompts=count)
 
 
 def _predicting(setting: Setting) -> tuple[list[int], ...]:

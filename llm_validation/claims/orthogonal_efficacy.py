@@ -40,7 +40,13 @@ from llm_validation.claims.completions.behaviour import (
 )
 from llm_validation.claims.completions.gate import choose, gradients, traits, unusable
 from llm_validation.claims.completions.gate import preparation as gate_preparation
-from llm_validation.claims.completions.relative_size import SMALL, SYMMETRIC, small
+from llm_validation.claims.completions.relative_size import (
+    SMALL,
+    SYMMETRIC,
+    relative_size,
+    size_of_drawn,
+    small,
+)
 from llm_validation.claims.completions.relative_size import UNIT as RMS
 from llm_validation.claims.completions.score_slopes import ScoreSlopes
 from llm_validation.claims.displacement import controls as steering
@@ -231,16 +237,11 @@ def _row(setting: Setting, arm: Arm, found: Scored) -> ClaimResult:
 def _typical(
     effects: np.ndarray, reference: np.ndarray, slopes: ScoreSlopes, rng: np.random.Generator
 ) -> tuple[Interval, Judgement]:
-    """RMS over draws relative to v's effect; draws and pairs are both resampled."""
-    squares = effects.mean(axis=0) ** 2
-
-    def typical(of_vector: np.ndarray, of_draws: np.ndarray) -> np.ndarray:
-        return np.sqrt(of_draws.mean(axis=1)) / np.abs(of_vector.mean(axis=1))
-
-    value = cluster_bootstrap(typical, [reference, squares], rng=rng, positive=True)
+    """RMS over draws relative to v's effect, against what the slopes say."""
+    value = relative_size(effects, reference, rng)
     log_ratio = cluster_bootstrap(
-        lambda v, s, w: np.log(typical(v, s) / slopes.typical(w)),
-        [reference, squares, slopes.coordinates],
+        lambda rows, draws, w: np.log(size_of_drawn(rows, draws) / slopes.typical(w)),
+        [np.column_stack([effects, reference]), np.arange(effects.shape[1]), slopes.coordinates],
         rng=rng,
     )
     return value, within_band(log_ratio)

@@ -39,13 +39,14 @@ def relative_size(effects: np.ndarray, reference: np.ndarray, rng: np.random.Gen
     rows = np.column_stack([effects, reference])
     if count < FEWEST_CLUSTERS:
         return cluster_bootstrap(lambda r: _size(r.mean(axis=1)), [rows], rng=rng, positive=True)
+    return cluster_bootstrap(size_of_drawn, [rows, np.arange(count)], rng=rng, positive=True)
 
-    def of_drawn(some: np.ndarray, draws: np.ndarray) -> np.ndarray:
-        means = some.mean(axis=1)
-        chosen = np.take_along_axis(means, draws.astype(int), axis=1)
-        return _size(np.column_stack([chosen, means[:, -1]]))
 
-    return cluster_bootstrap(of_drawn, [rows, np.arange(count)], rng=rng, positive=True)
+def size_of_drawn(rows: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """(R,) for resamples of whole pairs (R, n, k + 1), v's effect last, and of draws (R, k)."""
+    means = rows.mean(axis=1)
+    chosen = np.take_along_axis(means, draws.astype(int), axis=1)
+    return _size(np.column_stack([chosen, means[:, -1]]))
 
 
 def small(

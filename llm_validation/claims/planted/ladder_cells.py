@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from identifiability.cells import Cell
+from llm_validation.claims.judgement import FEWEST_CLUSTERS
 from llm_validation.claims.null_space.prompt_blocks import blocks, prompts_in_words
 from llm_validation.claims.planted.ladder_prediction import LADDER, is_dense, top_tokens
 from llm_validation.measurements.observations import FLOAT32, GREEDY, SCORE
-from llm_validation.scale import Scale
+from llm_validation.scale import PROMPTS, Scale
 from llm_validation.scoring.log_odds import completion_ids
 from llm_validation.setting import Setting
 
@@ -23,15 +24,16 @@ DENSE_COUNT = 2
 """Prompts at once where each linearisation takes a Jacobian of all logits: seconds a prompt. At
 full scale these rungs are measured for every trait at the middle layer, elsewhere for the first."""
 
-GROWN_COUNTS = {Scale.QUICK: (), Scale.THIN: (6,), Scale.FULL: (10,)}
-"""On the other rungs, for the first trait, besides."""
+GROWN_COUNTS: dict[Scale, tuple[int, ...]] = {Scale.QUICK: (), Scale.THIN: (), Scale.FULL: (10,)}
+"""On the other rungs, for the first trait, besides; reported."""
 
 BLOCKS = {Scale.QUICK: 2, Scale.THIN: 2, Scale.FULL: 6}
 """At most so many disjoint blocks of measuring prompts; six are the fewest that are judged."""
 
 GREEDY_PROMPTS = {Scale.QUICK: 4, Scale.THIN: 6, Scale.FULL: 10}
-STEPS = 10
-"""Linearisations at most; five were enough on two choosing prompts at strength 1."""
+STEPS = 20
+"""Linearisations at most: five were enough on two choosing prompts at strength 1, thirteen on a
+tiny decoder. A fit that needs more has not converged and decides nothing."""
 
 _RADIUS_SHARE = 0.5
 _RIVALS, _DRAWS = 20, 32
@@ -56,6 +58,11 @@ def counts_of(setting: Setting, rung: str, trait: str, layer: int) -> tuple[int,
             return ()
         return FLOAT32_COUNTS[setting.scale] if rung == FLOAT32 else (DENSE_COUNT,)
     return (DENSE_COUNT, *(GROWN_COUNTS[setting.scale] if first else ()))
+
+
+def is_judged(count: int) -> bool:
+    """Whether prompts of a full run make enough blocks of so many; no smaller run has more."""
+    return count * FEWEST_CLUSTERS <= PROMPTS[Scale.FULL].measuring
 
 
 def most_likeliest(setting: Setting) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from identifiability.spectrum import epsilon_null_counts
+from llm_validation.claims.judgement import RECOVERED
 from llm_validation.measurements.observations import (
     API_STEP,
     BFLOAT16,
@@ -24,11 +25,8 @@ from llm_validation.measurements.observations import (
 )
 
 DISTINGUISHABLE = float(np.log(1 / (4 * 0.05)))
-"""Nats: below it no test tells a displacement from none with both errors at 5 %
-(Bretagnolle--Huber, N7)."""
-
-RECOVERED = 0.95
-"""Cosine from which on a vector counts as recovered: nine tenths of its energy."""
+"""Nats: below it no test tells a displacement from none, in normal noise, with both errors at 5 %
+(Bretagnolle--Huber, N7). Rounding has the variance of such noise on average, and is another one."""
 
 LADDER = (
     FLOAT32,
@@ -41,7 +39,9 @@ LADDER = (
     SCORE,
     GREEDY,
 )
-"""Finest first; sampled tokens and rounded log-probabilities are not comparable."""
+"""Finest first; sampled tokens and rounded log-probabilities are not comparable. The score stands
+beside the ladder: it is no function of the next token's distribution, so that N10 does not order
+it, and no turn is looked for there."""
 
 
 def is_dense(rung: str) -> bool:
@@ -94,7 +94,7 @@ def expected_cosine(information: np.ndarray, planted: np.ndarray) -> float:
 
 
 def indistinguishable(eigenvalues: np.ndarray, radius: float) -> int:
-    """Directions along which a displacement of that length is not told from none."""
+    """Directions along which such a displacement is not told from none, in normal noise."""
     return int(epsilon_null_counts(eigenvalues, DISTINGUISHABLE, radius))
 
 
@@ -117,7 +117,7 @@ def turns(points: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         here = {p["rung"]: p for p in cosines if tuple(p[k] for k in keys) == key}
         if FLOAT32 not in here:  # from the finest rung on, or it is not known where
             continue
-        ladder = [here[rung] for rung in LADDER if rung in here]
+        ladder = [here[rung] for rung in LADDER if rung in here and rung != SCORE]
         turning = {
             side: turning_rung([(p["rung"], p[side]) for p in ladder], RECOVERED)
             for side in ("predicted", "measured")

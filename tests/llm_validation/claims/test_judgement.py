@@ -13,6 +13,7 @@ from llm_validation.claims.judgement import (
     at_most,
     on_every,
     share,
+    within,
     within_band,
 )
 
@@ -105,4 +106,13 @@ def test_few_clusters_decide_nothing_and_equal_ones_by_the_sign_test():
     constant = at_most(_interval(0.001, 0.0, n=8), EPSILON, "nats")
     assert constant.outcome is Outcome.CONFIRMED
     assert constant.p_confirm == 0.5**8  # the sign test: never a p of 0
-    assert within_band(_interval(1.0, 0.0, n=8)).p_refute == 0.5**8
+    assert within_band(_interval(1.0, 0.0, n=8)).p_refute == 2 * 0.5**8
+
+
+def test_a_band_can_be_missed_on_either_side():
+    """And so one as narrow as nothing would be refuted twice as often as meant."""
+    value = _interval(0.3, 1.0)
+    narrow = within(value, -0.01, 0.01, "x").p_refute
+    assert narrow == 2 * at_most(value, 0.01, "x").p_refute
+    both = share(4, 24, "found", low=0.5, high=0.6).p_refute
+    assert both == 2 * share(4, 24, "found", low=0.5).p_refute

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims import observation_ladder
 from llm_validation.claims.claim import Outcome
-from llm_validation.claims.planted import ladder_cells
+from llm_validation.claims.planted import ladder_cells, ladder_judgement
 from llm_validation.claims.planted import ladder_prediction as ladder
 from llm_validation.measurements.observations import FLOAT32, GREEDY, SCORE
 from llm_validation.scale import Scale
@@ -62,6 +63,60 @@ def test_predictions_from_gradients_of_something_else_are_refuted():
         assert rows[f"top:5, 2 prompts, {unit}"].verdict is Outcome.REFUTED
     for unit in ("cosine", "cosine to 0.95"):
         assert rows[f"{FLOAT32}, 2 prompts, {unit}"].verdict is Outcome.REFUTED
+
+
+def test_one_changed_token_refutes_the_greedy_rung():
+    """Of 33 changes one alone is towards the rival: were it the one that fails, 97 % would hold."""
+
+    def nearest_fails(cell, measured):
+        return {**measured, "unchanged": 32 / 33} if "unchanged" in measured else measured
+
+    assert judged(nearest_fails)[0][GREEDY].verdict is Outcome.REFUTED
+
+
+def test_a_fit_that_has_not_converged_decides_nothing():
+    def stopped(cell, measured):
+        late = cell.settings.get("rung") == SCORE and "converged" in measured
+        return {**measured, "converged": False} if late else measured
+
+    rows, _ = judged(stopped)
+    for unit in ("cosine", "cosine to 0.95", "dimensions"):
+        row = rows[f"{SCORE}, 2 prompts, {unit}"]
+        assert row.verdict is Outcome.INCONCLUSIVE and "6 of 6 fits" in row.reason
+    assert rows[f"{FLOAT32}, 2 prompts, cosine"].verdict is Outcome.CONFIRMED
+
+
+def test_a_dimension_may_be_wrong_by_a_tenth_of_the_equations():
+    """Two equations hide at least d - 2 directions whatever is true."""
+    setting = TinySetting(prompts=12, scale=Scale.QUICK, length=2.0)
+    margins = {
+        arm.prediction.arm: arm.prediction.margin for arm in observation_ladder.predict(setting)
+    }
+    assert margins[f"{SCORE}, 2 prompts, dimensions"] == 1.0
+    assert margins[f"{FLOAT32}, 2 prompts, dimensions"] == pytest.approx(0.1 * WIDTH)
+
+
+def test_rows_of_more_prompts_than_make_six_blocks_are_reported(monkeypatch):
+    monkeypatch.setitem(ladder_cells.GROWN_COUNTS, Scale.QUICK, (4,))
+    monkeypatch.setattr(ladder_judgement, "is_judged", lambda count: count < 4)
+    rows, _ = judged()
+    assert rows["top:5, 4 prompts, dimensions"].verdict is None
+    assert rows["top:5, 2 prompts, dimensions"].verdict is not None
+
+
+def test_a_full_run_judges_two_prompts_at_once_and_not_ten():
+    judged_counts = [count for count in range(1, 41) if ladder_cells.is_judged(count)]
+    assert judged_counts == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("predicted", "outcome"),
+    [((0.96, 0.99), Outcome.CONFIRMED), ((0.2, 0.94), Outcome.REFUTED), ((0.9, 0.99), None)],
+)
+def test_recovery_is_judged_where_all_predictions_lie_on_one_side(predicted, outcome):
+    rng = np.random.default_rng(0)
+    value = cluster_bootstrap(lambda x: x.mean(axis=1), [rng.uniform(0.97, 0.99, 12)], rng=rng)
+    assert ladder_judgement._recovery(value, np.array(predicted)).outcome is outcome
 
 
 def test_expected_cosine_is_that_of_the_estimator_in_a_linear_world():

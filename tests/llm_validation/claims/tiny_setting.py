@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +19,12 @@ Alter = Callable[[Cell, dict[str, Any]], dict[str, Any]]
 
 
 class TinySetting(Setting):
-    """``alter`` may change what a cell measured: how a false prediction is made."""
+    """``alter`` may change what a cell measured: how a false prediction is made.
+
+    What was measured is shared among settings; what was altered is not.
+    """
+
+    _measured: ClassVar[dict[str, dict[str, Any]]] = {}
 
     def __init__(
         self,
@@ -52,7 +57,12 @@ class TinySetting(Setting):
 
     def _answer(self, cell: Cell) -> Mapping[str, Any]:
         if cell.key not in self._found:
-            module, name = cell.function.split(":")
-            measured = getattr(import_module(module), name)(self.model, **cell.settings)
-            self._found[cell.key] = self._alter(cell, measured)
+            self._found[cell.key] = self._alter(cell, dict(self._measure(cell)))
         return self._found[cell.key]
+
+    def _measure(self, cell: Cell) -> dict[str, Any]:
+        if cell.key not in self._measured:
+            module, name = cell.function.split(":")
+            found = getattr(import_module(module), name)(self.model, **cell.settings)
+            self._measured[cell.key] = found
+        return self._measured[cell.key]
