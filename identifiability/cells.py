@@ -121,15 +121,18 @@ class _TimeLeft:
 
     def __init__(self, waiting: Sequence[Cell]) -> None:
         self._left = Counter(cell.function for cell in waiting)
-        self._seconds: dict[str, list[float]] = defaultdict(list)
+        # Sums, and no lists: a cell of a run of a day costs what one of a minute does.
+        self._done: Counter[str] = Counter()
+        self._seconds: dict[str, float] = defaultdict(float)
         self._started = time.monotonic()
         self._spent = 0.0
 
     def after(self, cell: Cell, seconds: float) -> str:
         self._left[cell.function] -= 1
-        self._seconds[cell.function].append(seconds)
+        self._done[cell.function] += 1
+        self._seconds[cell.function] += seconds
         self._spent += seconds
-        means = {name: sum(found) / len(found) for name, found in self._seconds.items()}
+        means = {name: total / self._done[name] for name, total in self._seconds.items()}
         # A function not met yet is taken for an average one.
         average = sum(means.values()) / len(means)
         work = sum(count * means.get(name, average) for name, count in self._left.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
 from identifiability.cell import Cell
@@ -65,24 +66,39 @@ def _gathered(
         name = f"{cell.function.rpartition(':')[2]}-{cell.key}{suffix}"
         futures[client.submit(execute, cell, cell.key, key=name, pure=True)] = cell
     failed: list[BaseException] = []
-    for future in as_completed(list(futures), loop=client.loop):
+    arriving = as_completed(list(futures), loop=client.loop)
+    for future in arriving:
+        if future.status == "lost":
+            # A worker was killed with the result in hand; the scheduler has it computed again.
+            arriving.add(future)
+            continue
         cell = futures.pop(future)
-        if future.status in ("cancelled", "lost"):
-            raise InvalidInput(
-                "the Dask scheduler went away; start it and run again: what is done is kept"
-            )
-        error = None if future.status == "finished" else future.exception()
+        outcome, error = _fetched(future)
         if isinstance(error, KilledWorker):
             killed.append(cell)
         elif error is not None:
             failed.append(error)
             break
         else:
-            yield cell, future.result()
+            yield cell, outcome
         future.release()
     # What is finished is handed over before what failed is raised.
     for future, cell in futures.items():
         if failed and future.status == "finished":
-            yield cell, future.result()
+            yield cell, _fetched(future)[0]
     if failed:
         raise failed[0]
+
+
+def _fetched(future: Any) -> tuple[Any, BaseException | None]:
+    """The outcome, or what was raised where it was computed; the other is None."""
+    from distributed.comm.core import CommClosedError
+
+    try:
+        error = future.exception()
+        return (future.result(), None) if error is None else (None, error)
+    # Before it was asked, or while it answered.
+    except (CancelledError, CommClosedError) as gone:
+        raise InvalidInput(
+            "the Dask scheduler went away; start it and run again: what is done is kept"
+        ) from gone

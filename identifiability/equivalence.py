@@ -10,7 +10,6 @@ divergence at the given radius stays within epsilon (N7). With P the projection 
 from __future__ import annotations
 
 from functools import cached_property
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ import numpy as np
 from identifiability.errors import InvalidInput
 from identifiability.exact import exact_rank
 from identifiability.spectrum import Spectrum, dense, entry_error, is_metric
-from identifiability.validation import as_matrix, as_vector, moderate
+from identifiability.validation import as_flag, as_matrix, as_number, as_vector, moderate
 from identifiability.verdict import Certificate, CertificateKind, Report, Verdict, Witness
 
 _EXACT_ENTRIES = (
@@ -47,11 +46,13 @@ class EquivalenceClass:
         not, a kernel shows first-order equivalence and no more.
     spectrum
         The operator's spectrum, where it was taken already (with the error of its entries, say).
+        None beside an operator that is one.
 
     Raises
     ------
     InvalidInput
-        For arrays that are not finite or do not fit, or one of epsilon and radius alone.
+        For arrays or a spectrum that are not finite or do not fit, one of epsilon and radius alone,
+        or an ``affine`` that is neither True nor False.
 
     Examples
     --------
@@ -70,11 +71,14 @@ class EquivalenceClass:
         affine: bool = False,
         spectrum: Spectrum | None = None,
     ) -> None:
+        as_flag(affine, "affine")
         if (epsilon is None) != (radius is None):
             raise InvalidInput("epsilon (nats) and radius (a norm) go together; pass both or none")
         self._matrix: np.ndarray | None = None
         self._given = not hasattr(operator, "matmat")  # an operator's entries are computed
         if isinstance(operator, Spectrum):
+            if spectrum is not None:
+                raise InvalidInput("the operator is a spectrum already; pass no other beside it")
             self.spectrum = operator
         else:
             self._matrix = moderate(as_matrix(dense(operator), "operator"), "operator")
@@ -83,9 +87,10 @@ class EquivalenceClass:
             if affine and not hasattr(operator, "symmetric"):
                 read_as_metric = False
             error = entry_error(operator, self._matrix)
-            self.spectrum = spectrum or Spectrum.of(
-                self._matrix, metric=read_as_metric, error=error
-            )
+            if spectrum is None:
+                self.spectrum = Spectrum.of(self._matrix, metric=read_as_metric, error=error)
+            else:
+                self.spectrum = _of_width(spectrum, self._matrix.shape[1])
         self.vector = self._checked(vector, "vector")
         self.epsilon, self.radius, self.affine = epsilon, radius, affine
         rank = self.spectrum.rank()
@@ -206,8 +211,7 @@ class EquivalenceClass:
         across: np.ndarray | None,
     ) -> np.ndarray:
         seen = float(np.linalg.norm(self.representative))
-        if not isinstance(cosine, Real) or not -1 <= cosine <= 1:
-            raise InvalidInput(f"cosine must lie in [-1, 1], got {cosine}; choose another")
+        cosine = as_number(cosine, "cosine", low=-1, high=1, mend="choose another")
         wanted = np.arccos(cosine)  # radians away from v
         if seen <= _ANGLE * norm:
             # The class is the kernel itself: any direction in it, at the norm of v.
@@ -323,3 +327,17 @@ class EquivalenceClass:
         if not self.affine or self.epsilon is not None or self.spectrum.error > 0:
             return False
         return int(exact_rank(self._matrix)) == self.spectrum.rank()
+
+
+def _of_width(spectrum: Any, width: int) -> Spectrum:
+    """The spectrum that was given beside an operator of this width."""
+    if not isinstance(spectrum, Spectrum):
+        raise InvalidInput(
+            f"spectrum must be a Spectrum, got {type(spectrum).__name__}; take it by Spectrum.of"
+        )
+    if spectrum.width != width:
+        raise InvalidInput(
+            f"spectrum must have width {width} as the operator has, got {spectrum.width}; "
+            "take it of this operator"
+        )
+    return spectrum

@@ -10,7 +10,7 @@ import re
 from importlib.resources import files
 from typing import Any
 
-from identifiability.errors import InvalidInput
+from identifiability.mathml import mathml
 from identifiability.results import version
 
 _UNDESCRIBED = "Figure drawn by the code above."
@@ -40,24 +40,6 @@ def page(notebook: Any) -> str:
     )
 
 
-def formula(latex: str, display: str) -> str:
-    """LaTeX as MathML; ``display`` is ``inline`` or ``block``.
-
-    Raises
-    ------
-    InvalidInput
-        If it has a command that the converter does not know, and would leave as it stands.
-    """
-    import latex2mathml.converter
-
-    markup = latex2mathml.converter.convert(latex.strip(), display=display)
-    if "\\" in markup:
-        raise InvalidInput(
-            f"a formula must have commands that MathML knows, got {latex!r}; write it otherwise"
-        )
-    return markup
-
-
 def markdown(text: str) -> Any:
     """Markdown with formulas as HTML with MathML."""
     from markupsafe import Markup
@@ -65,13 +47,13 @@ def markdown(text: str) -> Any:
 
     class Renderer(IPythonRenderer):
         def inline_math(self, body: str) -> str:
-            return formula(body, "inline")
+            return mathml(body, display=False)
 
         def block_math(self, body: str) -> str:
-            return formula(body, "block")
+            return mathml(body, display=True)
 
         def latex_environment(self, name: str, body: str) -> str:
-            return formula(rf"\begin{{{name}}}{body}\end{{{name}}}", "block")
+            return mathml(rf"\begin{{{name}}}{body}\end{{{name}}}", display=True)
 
     renderer = Renderer(escape=False, exclude_anchor_links=True)
     return Markup(MarkdownWithMath(renderer=renderer).render(text))

@@ -15,7 +15,6 @@ they hold is known to ``entry_rounding`` only, relative to its size: that of the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator
 
 from identifiability.errors import InvalidInput
-from identifiability.validation import as_count, as_matrix
+from identifiability.validation import as_count, as_matrix, as_number
 
 Continuation = Callable[[torch.Tensor], torch.Tensor]  # (d,) -> (m,)
 
@@ -67,8 +66,9 @@ class JacobianOperator(LinearOperator):
         chunk_size: int | None = None,
     ) -> None:
         self.function, self.state = function, _checked_state(state)
-        if not isinstance(strength, Real) or not np.isfinite(strength):
-            raise InvalidInput(f"strength must be a finite number, got {strength}; 1 is usual")
+        as_number(
+            strength, "strength", low=-np.inf, high=np.inf, closed="neither", mend="1 is usual"
+        )
         if chunk_size is not None:
             as_count(chunk_size, "chunk_size", at_least=1)
         self.strength, self.chunk_size = strength, chunk_size
@@ -207,13 +207,27 @@ def stack(operators: Sequence[LinearOperator]) -> LinearOperator:
     Raises
     ------
     InvalidInput
-        If there are none, or their widths differ.
+        If there are none, their widths differ, or one is a metric: the Gram matrix of stacked
+        metrics is the sum of their squares, which no divergence has.
     """
-    return _Stack(_common_width(operators))
+    for operator in _common_width(operators):
+        if getattr(operator, "symmetric", False):
+            raise InvalidInput(
+                f"stack takes Jacobians (m, d), got a {type(operator).__name__}, a metric of shape "
+                f"{operator.shape}; use average for metrics"
+            )
+    return _Stack(operators)
 
 
 def average(metrics: Sequence[LinearOperator]) -> LinearOperator:
-    """The mean of Fisher metrics over prompts, shape (d, d); its kernel is theirs intersected."""
+    """The mean of Fisher metrics over prompts, shape (d, d); its kernel is theirs intersected.
+
+    Raises
+    ------
+    InvalidInput
+        If there are none, their widths differ, or one is no metric: only operators that say so
+        (``symmetric``) count as one, as ``FisherOperator`` and what this returns do.
+    """
     for metric in _common_width(metrics):
         if not getattr(metric, "symmetric", False):
             raise InvalidInput(

@@ -14,5 +14,8 @@ Json = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of everything random.", min=0)]
+SeedOfNothing = Annotated[
+    int, typer.Option("--seed", help="Every command takes one; nothing here is random.", min=0)
+]
 Workers = Annotated[int, typer.Option("--workers", help="Processes on this machine.", min=1)]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from datetime import UTC, datetime
+from os.path import samestat
 from pathlib import Path
 from typing import Any
 
+from identifiability.errors import InvalidInput
 from identifiability.results import provenance
 from identifiability.store_file import connected, speaking
 
@@ -29,6 +31,7 @@ class Database:
         self._seed, self._command = seed, command
         self._run: int | None = None
         self._connection: sqlite3.Connection | None = connected(path, write=write)
+        self._file = path.stat()
 
     def close(self) -> None:
         """End writing; reading goes on through a connection of its own."""
@@ -48,6 +51,7 @@ class Database:
 
     def write(self, statement: str, *values: Any, also: tuple[str, ...] = ()) -> None:
         """Run a statement, whose last value is the run, and another: both or none."""
+        self._refuse_moved()
         with speaking(self.path):
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
@@ -62,6 +66,14 @@ class Database:
                     connection.execute("ROLLBACK")
                 raise
             self._run = run
+
+    def _refuse_moved(self) -> None:
+        # SQLite goes on writing to a file that has no name any more, for hours if need be.
+        if not (self.path.exists() and samestat(self.path.stat(), self._file)):
+            raise InvalidInput(
+                f"{self.path} was moved, removed or replaced while it was written; put it back or "
+                "choose another directory, then run again"
+            )
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -1,9 +1,9 @@
-"""Checks of arrays that come from outside, each with one sentence and the mend."""
+"""Checks of arrays, numbers and flags from outside, each with one sentence and the mend."""
 
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -55,16 +55,57 @@ def moderate(array: np.ndarray, name: str, *, smallest: float = _SMALLEST) -> np
     return array
 
 
-def as_number(value: Any, name: str) -> float:
-    """A positive finite number whose square neither overflows nor vanishes."""
+def as_number(
+    value: Any,
+    name: str,
+    *,
+    low: float = _SMALLEST,
+    high: float = _LARGEST,
+    closed: Literal["both", "left", "right", "neither"] = "both",
+    mend: str = "choose another or another unit",
+) -> float:
+    """A number in an interval; by default positive, of a square that float64 holds.
+
+    Parameters
+    ----------
+    value, name
+        What came, and what it is called in the sentence. True and False are no numbers.
+    low, high, closed
+        The interval, and which of its ends belong to it.
+    mend
+        End of the sentence: what is usual, say.
+    """
     if not isinstance(value, Real) or isinstance(value, bool):
-        raise InvalidInput(f"{name} must be a number > 0, got {shortened(value)}; pass a float")
-    if not _SMALLEST <= float(value) <= _LARGEST:
+        raise InvalidInput(f"{name} must be a number, got {shortened(value)}; {mend}")
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond float64
+        number = np.inf if value > 0 else -np.inf
+    above = low <= number if closed in ("both", "left") else low < number
+    below = number <= high if closed in ("both", "right") else number < high
+    if not (above and below):
         raise InvalidInput(
-            f"{name} must be > 0 and finite, between {_SMALLEST:g} and {_LARGEST:g}, got {value}; "
-            "choose another or another unit"
+            f"{name} must lie in {_interval(low, high, closed)}, got {shortened(value)}; {mend}"
         )
-    return float(value)
+    return number
+
+
+def _interval(low: float, high: float, closed: str) -> str:
+    left = "[" if closed in ("both", "left") else "("
+    return f"{left}{low:g}, {high:g}{']' if closed in ('both', 'right') else ')'}"
+
+
+def as_error(value: Any, name: str) -> float:
+    """A finite bound >= 0 on the norm of an error."""
+    mend = "it bounds the norm of an error: 0 if there is none"
+    return as_number(value, name, low=0, high=np.inf, closed="left", mend=mend)
+
+
+def as_flag(value: Any, name: str) -> bool:
+    """True or False, of Python or numpy: no text or number that happens to be true."""
+    if not isinstance(value, bool | np.bool_):
+        raise InvalidInput(f"{name} must be True or False, got {shortened(value)}; pass one")
+    return bool(value)
 
 
 def as_count(value: Any, name: str, *, at_least: int) -> int:

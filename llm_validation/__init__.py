@@ -24,14 +24,10 @@ if TYPE_CHECKING:
         extract_vectors,
     )
     from llm_validation.hooks import read_states, steer
+    from llm_validation.metric_store import MetricStore
     from llm_validation.models import DEFAULT_MODEL, LanguageModel, load_model, prepare
     from llm_validation.output_covariance import OutputCovariance
-    from llm_validation.prompt_fisher import (
-        MetricStore,
-        fisher_metrics,
-        mean_fisher,
-        metric_error,
-    )
+    from llm_validation.prompt_fisher import fisher_metrics, mean_fisher, metric_error
     from llm_validation.sentence_encoder import SentenceEncoder, embed, load_encoder
     from llm_validation.vectors import SteeringVector, read_vector, read_vectors, write_vectors
 
@@ -57,7 +53,7 @@ _HOME = {
     "load_model": "models",
     "prepare": "models",
     "OutputCovariance": "output_covariance",
-    "MetricStore": "prompt_fisher",
+    "MetricStore": "metric_store",
     "fisher_metrics": "prompt_fisher",
     "mean_fisher": "prompt_fisher",
     "metric_error": "prompt_fisher",

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from identifiability.endings import resumable
-from identifiability.options import Json, Quiet, Seed, Workers
+from identifiability.options import Json, Quiet, Seed, SeedOfNothing, Workers
 from identifiability.output import give
 from identifiability.progress import Advance, progress_bar
 from identifiability.verify import VerifyPart
@@ -49,6 +49,7 @@ def command(
         identifiability llm                            # a thin run of every claim
         identifiability llm --claim epsilon_null --layer 10 --trait formality
         identifiability llm --claim 1 --claim 2 --out results/two
+        identifiability llm --model all-minilm-l6-v2 --out results/encoder
         identifiability llm --full --cluster tcp://host:8786
         identifiability llm --json - | jq '.verdicts[0]'
         identifiability report results/llm --open
@@ -72,9 +73,10 @@ def command(
     )
     json_target(json)
     # What is misspelt is said before anything is made.
-    known_claims(request.claims, request.scale)
+    known_claims(request.claims, request.scale, encoder=request.encoder)
     for name in request.traits:
         load_trait(name)
+    _check_model_and_layers(request.model, request.layers)
     output_directory(out)
     with (
         resumable(f"what was measured is kept in {out}: run the same command again to go on"),
@@ -88,12 +90,39 @@ def command(
     raise typer.Exit(1 if results["cells"]["missing"] else 0)
 
 
+def _check_model_and_layers(model: str | None, layers: tuple[int, ...]) -> None:
+    """By the configuration alone: the weights are read once, when the results have a place.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such model, or one of the layers is not in it.
+    """
+    from identifiability.errors import InvalidInput
+    from llm_validation.embedded import EMBEDDED, require_packages, verified_folder
+    from llm_validation.loading import configuration
+    from llm_validation.models import DEFAULT_MODEL
+
+    require_packages("torch", "transformers", "safetensors")
+    name = model or DEFAULT_MODEL
+    source = str(verified_folder(EMBEDDED[name])[0]) if name in EMBEDDED else name
+    # As ``decoder_of`` counts them.
+    count = configuration(source, name).get_text_config(decoder=True).num_hidden_layers
+    for layer in layers:
+        if not -count <= layer < count:
+            raise InvalidInput(
+                f"--layer must be between {-count} and {count - 1} for {name} of {count} blocks "
+                f"(0 is after the first block, -1 after the last), got {layer}"
+            )
+
+
 def models(
     prepare: Annotated[
         str | None, typer.Option(help="Make this model ready to load without a network.")
     ] = None,
     json: Json = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    _seed: SeedOfNothing = 0,
 ) -> None:
     """List the models that load offline, or make one ready.
 

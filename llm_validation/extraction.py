@@ -171,10 +171,16 @@ def encode(model: LanguageModel, prompt: str, *, chat: bool = True) -> list[int]
     Raises
     ------
     InvalidInput
-        If the prompt is empty.
+        If the prompt is empty, or no Unicode text.
     """
     if not isinstance(prompt, str) or not prompt.strip():
         raise InvalidInput(f"prompt must be some text, got {prompt!r}")
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            "prompt must be Unicode text, got half of a surrogate pair; mend it"
+        ) from error
     tokenizer = model.tokenizer
     if not (chat and tokenizer.chat_template):
         return tokenizer(prompt)["input_ids"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llm_validation.model_kind import is_encoder_name
 from llm_validation.scale import Scale
 
 
@@ -14,7 +15,7 @@ class Request:
     Attributes
     ----------
     model
-        As ``load_model`` takes it; None is the embedded one.
+        As ``load_model`` or ``load_encoder`` takes it; None is the embedded language model.
     layers
         "After block i", negative from the end. Empty: the middle one, at full scale those at a
         quarter, a half and three quarters.
@@ -34,3 +35,14 @@ class Request:
     claims: tuple[str, ...] = ()
     scale: Scale = Scale.THIN
     seed: int = 0
+
+    @property
+    def encoder(self) -> str | None:
+        """The model's name if it is an encoder, whose output is an embedding; else None.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no such model.
+        """
+        return self.model if is_encoder_name(self.model) else None

@@ -11,6 +11,8 @@ from identifiability.verdict import plain
 from llm_validation.claims.claim import Arm, Claim, ClaimResult
 from llm_validation.claims.family import ClaimVerdict
 from llm_validation.claims.judgement import EPSILON
+from llm_validation.claims.on_encoders import NOT_APPLICABLE
+from llm_validation.claims.registry import not_applicable
 from llm_validation.request import Request
 from llm_validation.scale import PROMPTS
 from llm_validation.setting import MissingCell, Setting
@@ -49,18 +51,23 @@ def document(
             "scale": request.scale.value,
             "layers": list(setting.layers),
             "layer_convention": "after block i, counted from 0",
-            "position": "last prompt token",
+            "position": setting.position,
             "prompts": asdict(PROMPTS[request.scale]),
             "traits": list(setting.traits),
+            **setting.reading,
         },
         "families": [
             {
                 "claim": claim.NAME,
                 "number": claim.NUMBER,
                 "theorem": claim.THEOREM,
-                "title": claim.TITLE,
+                "title": setting.titles.get(claim.NAME, claim.TITLE),
             }
             for claim in chosen
+        ],
+        "not_applicable": [
+            {"claim": claim.NAME, "number": claim.NUMBER, "reason": NOT_APPLICABLE[claim.NAME]}
+            for claim in not_applicable(request.claims, request.scale, request.encoder)
         ],
         "verdicts": [plain(asdict(verdict)) for verdict in verdicts],
         "predictions": [plain(asdict(arm.prediction)) for arm in arms],
@@ -127,12 +134,16 @@ def _spectrum(setting: Setting, layer: int) -> dict[str, Any]:
 def summary(results: dict[str, Any]) -> str:
     """The claims in a few lines for the terminal."""
     layers = ", ".join(str(layer) for layer in results["settings"]["layers"])
-    lines = [f"{results['model']['name']}, after block {layers}, last prompt token"]
+    lines = [f"{results['model']['name']}, after block {layers}, {results['settings']['position']}"]
     number = {family["claim"]: family["number"] for family in results["families"]}
     for of in results["verdicts"]:
         counts = ", ".join(f"{of[key]} {key}" for key in ("confirmed", "refuted", "inconclusive"))
         place = f"{of['claim']:<26} {of['layer']:>3} {of['trait']:<14}"
         lines.append(f"  {number[of['claim']]:>2} {place} {of['verdict']:<13} rows: {counts}")
+    for of in results.get("not_applicable", ()):  # earlier versions wrote none
+        lines.append(f"  {of['number']:>2} {of['claim']:<26} not applicable: {of['reason']}")
+    if covariance := results["settings"].get("output_covariance"):
+        lines.append(f"  nats of a Gaussian with the {covariance['described']}, and of that alone")
     if missing := results["cells"]["missing"]:
         lines.append(f"  {len(missing)} missing, the first: {missing[0]['reason']}")
     return "\n".join(lines)

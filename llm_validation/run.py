@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -17,12 +18,16 @@ from llm_validation.claims.claim import Arm, Claim, ClaimResult
 from llm_validation.claims.family import adjusted, claim_verdicts
 from llm_validation.claims.registry import claims
 from llm_validation.dataset import load_prompts, load_trait
+from llm_validation.encoder_setting import EncoderSetting
+from llm_validation.encoder_structure import encoder_of
 from llm_validation.extraction import encode
 from llm_validation.models import DEFAULT_MODEL, LanguageModel, load_model
+from llm_validation.prompt_split import PromptSplit
 from llm_validation.request import Request
 from llm_validation.result_file import document
-from llm_validation.scale import PROMPTS, TRAITS, Scale
-from llm_validation.setting import MissingCell, PromptSplit, Setting
+from llm_validation.scale import PROMPTS, QUARTERS, TRAITS
+from llm_validation.sentence_encoder import SentenceEncoder, load_encoder, text_ids
+from llm_validation.setting import MissingCell, Setting
 from llm_validation.structure import decoder_of
 
 
@@ -48,7 +53,7 @@ def run(
 def _run(
     request: Request, store: Store, workers: int, cluster: str | None, advance: Advance
 ) -> dict[str, Any]:
-    chosen = claims(request.claims, request.scale)
+    chosen = claims(request.claims, request.scale, encoder=request.encoder)
     advance(0, 1, f"loading {request.model or DEFAULT_MODEL}")
     setting = setting_of(request, store)
     missing: dict[str, str] = {}
@@ -62,7 +67,7 @@ def _run(
     predicted: list[tuple[Claim, list[Arm]]] = []
     for claim in chosen:
         try:
-            predicted.append((claim, claim.predict(setting)))
+            predicted.append((claim, [_observed(setting, arm) for arm in claim.predict(setting)]))
         except MissingCell as error:
             missing[claim.NAME] = f"not predicted, because this is missing: {error}"
     every = [arm for _, arms in predicted for arm in arms]
@@ -98,14 +103,20 @@ def _identity(setting: Setting) -> str:
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def _observed(setting: Setting, arm: Arm) -> Arm:
+    """The arm with its observable in the words of this setting's model."""
+    observable = setting.observable(arm.prediction.observable)
+    return replace(arm, prediction=replace(arm.prediction, observable=observable))
+
+
 def setting_of(request: Request, store: Store) -> Setting:
     """The setting of a request; its cells are read from the store."""
-    model = load_model(request.model or DEFAULT_MODEL)
     traits = [load_trait(name) for name in request.traits or TRAITS[request.scale]]
-    prompts = [encode(model, text) for text in load_prompts()]
     counts = PROMPTS[request.scale]
     sizes = (counts.choosing, counts.predicting, counts.measuring)
-    return Setting(
+    kind, model, ids_of = _loaded(request)
+    prompts = [ids_of(text) for text in load_prompts()]
+    return kind(
         model,
         layers_of(model, request),
         {trait.name: trait for trait in traits},
@@ -116,13 +127,21 @@ def setting_of(request: Request, store: Store) -> Setting:
     )
 
 
-def layers_of(model: LanguageModel, request: Request) -> tuple[int, ...]:
+def _loaded(request: Request) -> tuple[Any, Any, Callable[[str], list[int]]]:
+    """The kind of setting, its model, and what makes token ids of a prompt."""
+    if request.encoder is None:
+        model = load_model(request.model or DEFAULT_MODEL)
+        return Setting, model, partial(encode, model)
+    encoder = load_encoder(request.encoder)
+    return EncoderSetting, encoder, partial(text_ids, encoder_of(encoder))
+
+
+def layers_of(model: LanguageModel | SentenceEncoder, request: Request) -> tuple[int, ...]:
     """The layers asked for, counted from 0, each once."""
-    decoder = decoder_of(model)
+    parts = encoder_of(model) if isinstance(model, SentenceEncoder) else decoder_of(model)
     if request.layers:
-        return tuple(dict.fromkeys(decoder.layer_index(layer) for layer in request.layers))
-    quarters = (1, 2, 3) if request.scale is Scale.FULL else (2,)
-    return tuple(dict.fromkeys(quarter * model.layers // 4 for quarter in quarters))
+        return tuple(dict.fromkeys(parts.layer_index(layer) for layer in request.layers))
+    return tuple(dict.fromkeys(part * model.layers // 4 for part in QUARTERS[request.scale]))
 
 
 def _measured(setting: Setting, arms: Sequence[Arm], missing: dict[str, str]) -> list[Arm]:

@@ -8,21 +8,19 @@ the lowest eigenvalues of a sample are too low for any other sample, the highest
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from identifiability.cells import Cell
-from identifiability.errors import InvalidInput
 from identifiability.spectrum import Spectrum
 from llm_validation.dataset import ContrastivePair, Trait
-from llm_validation.extraction import encode, vector_of
+from llm_validation.extraction import POSITIONS, encode, vector_of
 from llm_validation.models import LanguageModel
+from llm_validation.prompt_split import Part, PromptSplit
 from llm_validation.scale import ERROR_PROMPTS, Scale
 
-Part = Literal["choosing", "predicting", "measuring"]
 _MEASUREMENTS = "llm_validation.measurements"
 _PAIRS_AT_ONCE = 5  # ten prompts fill the machine's products; more would only pad longer
 
@@ -33,30 +31,6 @@ class MissingCell(LookupError):
     def __init__(self, cell: Cell) -> None:
         super().__init__(cell.label)
         self.cell = cell
-
-
-@dataclass(frozen=True)
-class PromptSplit:
-    """Token ids of prompts, disjoint by construction."""
-
-    choosing: tuple[list[int], ...]
-    predicting: tuple[list[int], ...]
-    measuring: tuple[list[int], ...]
-
-    @classmethod
-    def of(
-        cls, prompts: Sequence[list[int]], sizes: tuple[int, int, int], seed: int
-    ) -> PromptSplit:
-        """Deal prompts at random into three sets of the given sizes."""
-        if min(sizes) < 2 or sum(sizes) > len(prompts):
-            raise InvalidInput(
-                f"need at least two prompts in each of three sets and {sum(sizes)} in all, "
-                f"got {len(prompts)}; add prompts or ask for fewer"
-            )
-        order = np.random.default_rng(seed).permutation(len(prompts))
-        first, second = sizes[0], sizes[0] + sizes[1]
-        chosen = [prompts[i] for i in order[: sum(sizes)]]
-        return cls(tuple(chosen[:first]), tuple(chosen[first:second]), tuple(chosen[second:]))
 
 
 class Setting:
@@ -81,7 +55,20 @@ class Setting:
         Of everything random.
     lookup
         The result of a cell; a KeyError if there is none.
+
+    Attributes
+    ----------
+    position
+        Whose state is displaced, in words.
+    softmax
+        Whether the output is a distribution over tokens.
+    titles
+        Of claims whose own title speaks of an output that this setting does not have.
     """
+
+    position = POSITIONS
+    softmax = True
+    titles: Mapping[str, str] = {}
 
     def __init__(
         self,
@@ -105,6 +92,15 @@ class Setting:
     def width(self) -> int:
         """d."""
         return self.model.width
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """For the results: how the output is read, where that is a choice."""
+        return {}
+
+    def observable(self, words: str) -> str:
+        """What a prediction says that it observes, in the words that are true of this model."""
+        return words
 
     @property
     def dtype(self) -> str:

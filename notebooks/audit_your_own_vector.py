@@ -126,7 +126,9 @@ assert np.isclose(1 - energy[seen - 1], found.energy_below_epsilon)
 # The witness was chosen on one half of the prompts and measured on the other. Do not take the
 # audit's word. Here are prompts that it has not seen, and the whole model steered with a hook,
 # first by $v$ and then by $v'$; beside it the audit's own way to a divergence, as a function of one
-# state.
+# state. The two ways have to agree. With the audit's number they agree only as far as one sample of
+# prompts agrees with another: how far that is, the audit says beforehand, in the interval that it
+# predicts.
 
 
 # %%
@@ -150,7 +152,9 @@ for text in texts[prompts : prompts + half]:
 print(f"cosine of v and v': {witness.cosine:+.3f}, norms {v.norm:.4g}", end=" and ")
 print(f"{np.linalg.norm(witness.vector):.4g}")
 print(f"KL of v' from v on {half} new prompts: hook {np.mean(by_hook):.2e} nats", end=", ")
-print(f"function {np.mean(by_function):.2e}, audit {witness.measured.estimate:.2e}")
+print(f"function {np.mean(by_function):.2e}")
+predicted = f"[{witness.predicted_low:.1e}, {witness.predicted_high:.1e}]"
+print(f"the audit on prompts of its own: {witness.measured.estimate:.2e}, predicted {predicted}")
 cosine = v.vector @ witness.vector / (v.norm * np.linalg.norm(witness.vector))
 assert np.isclose(cosine, witness.cosine)
 # The hook sums p log(p/q) over 49,152 words in one way and F.kl in another; the logits, of order

@@ -118,7 +118,7 @@ def recovered(gaps, seed):
     toy = StructuralEnvironments(gaps=gaps, samples=samples).sample(seed)
     fitted = CovarianceRecovery().fit(list(toy.states))
     white = toy.mixing * np.sqrt(toy.variances.mean(axis=1))
-    columns = np.linalg.solve(white, fitted.directions_)
+    columns = np.linalg.solve(white, fitted.mixing_)
     cosines = mcc_directions(columns, np.eye(len(columns)), draws=1).parts
     return toy, fitted, np.arccos(np.minimum(cosines, 1.0))
 

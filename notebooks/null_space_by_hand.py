@@ -15,6 +15,8 @@ import numpy as np
 
 from identifiability import EquivalenceClass, exact_rank
 
+plt.style.use("identifiability.reporting.style")
+
 # %% tags=["parameters"]
 seed = 0
 strength = 1.0

@@ -39,12 +39,13 @@ def tables(results: dict[str, Any]) -> str:
 def _run(results: dict[str, Any]) -> str:
     settings, model = results["settings"], results["model"]
     prompts = settings["prompts"]
-    layers = ", ".join(map(str, settings["layers"]))
+    layers, traits = (", ".join(map(str, settings[key])) for key in ("layers", "traits"))
     return (
         f"**{model['name']}**, {settings['scale']} run: after block {layers} "
         f"(of {model['layers']}), {settings['position']}, {model['dtype']}, "
         f"seed {results['seed']}; {prompts['choosing']} prompts to choose, "
-        f"{prompts['predicting']} to predict and {prompts['measuring']} to measure on; traits {', '.join(settings['traits'])}. "
+        f"{prompts['predicting']} to predict and {prompts['measuring']} to measure on; "
+        f"traits {traits}. "
         f"{len(results['cells']['missing'])} results missing."
     )
 

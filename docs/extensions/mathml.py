@@ -1,26 +1,12 @@
-"""Formulas as MathML, which browsers draw themselves: no script, no picture, no network."""
+"""Sphinx draws formulas as the report and the notebooks do: as MathML, without a script."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from docutils import nodes
-from latex2mathml.converter import convert
-from sphinx.errors import ExtensionError
 
-
-def mathml(latex: str, *, display: bool) -> str:
-    """One formula as a ``<math>`` element that carries its LaTeX as its label.
-
-    Raises
-    ------
-    ExtensionError
-        If something in it is not understood: the converter leaves such a command as it stands.
-    """
-    markup = convert(latex, display="block" if display else "inline")
-    if "\\" in markup:
-        raise ExtensionError(f"no MathML for a command in the formula {latex!r}")
-    return markup
+from identifiability.mathml import mathml
 
 
 def _inline(self: Any, node: nodes.math) -> None:
@@ -37,8 +23,12 @@ def _display(self: Any, node: nodes.math_block) -> None:
 
 
 def _lines(latex: str) -> list[str]:
-    """Formulas of one block: an empty line separates two, as in Sphinx's own renderers."""
-    return [part.strip() for part in latex.split("\n\n") if part.strip()]
+    """Formulas of one block: an empty line separates two, as in Sphinx's own renderers.
+
+    One of several rows is aligned at its ``&``, as there.
+    """
+    parts = [part.strip() for part in latex.split("\n\n") if part.strip()]
+    return [rf"\begin{{align*}}{p}\end{{align*}}" if r"\\" in p else p for p in parts]
 
 
 def setup(app: Any) -> dict[str, Any]:

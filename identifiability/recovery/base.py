@@ -64,6 +64,7 @@ def class_report(
     *,
     affine: bool,
     decided: bool,
+    given_up: bool = False,
 ) -> Report:
     """The verdict on an estimate and the class that remains around it.
 
@@ -80,12 +81,23 @@ def class_report(
         Whether the continuation is known to be affine, so that the kernel is the whole story.
     decided
         False makes the verdict ``undetermined``, whatever the kernel looks like.
+    given_up
+        Whether directions above the noise floor are counted with the kernel: the class is then one
+        to a tolerance, by definition, and needs no gap.
     """
     if np.abs(vector).max() < SHORTEST:
         # What ``as_system`` lets through recovers vectors ten decades longer: this is rounding.
         vector = np.zeros_like(vector)
     seen = EquivalenceClass(jacobian, vector, affine=affine, spectrum=spectrum)
     report = replace(seen.report, conditions=tuple(conditions))
+    if decided and given_up:
+        return replace(
+            report,
+            verdict=Verdict.EPSILON_NON_IDENTIFIABLE,
+            class_dimension=seen.dimension,
+            unit="eigenvalue (given up at or below)",
+            witness=seen.witness() if vector.any() else None,
+        )
     if decided:
         return report
     return replace(report, verdict=Verdict.UNDETERMINED, class_dimension=None, witness=None)

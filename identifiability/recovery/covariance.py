@@ -13,13 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from identifiability.errors import InvalidInput
 from identifiability.gauge import Gauge, Rotation, SignedPermutation
 from identifiability.joint_diagonalisation import (
     JointDiagonalisation,
@@ -42,6 +40,7 @@ from identifiability.recovery.covariance_input import (
 )
 from identifiability.recovery.covariance_report import report
 from identifiability.recovery.stability import Stability, halves, planar_null, seeded
+from identifiability.validation import as_number
 from identifiability.variance_profiles import (
     DesignEffects,
     leakage,
@@ -67,15 +66,17 @@ class CovarianceRecovery(BaseEstimator):
     Attributes
     ----------
     directions_ : (d, d) array
-        Columns of A in descending order of their variance in the last environment relative to the
-        first, each as long as one (pooled) standard deviation of its source: the scale in which
-        ``gauge_`` acts. Signs are arbitrary.
+        Unit columns, in descending order of their variance in the last environment relative to the
+        first. Signs are arbitrary.
+    mixing_ : (d, d) array
+        The same columns, each as long as one (pooled) standard deviation of its source: the scale
+        in which ``gauge_`` acts.
     profiles_ : (d, E) array
         Variances of the sources, of weighted mean 1.
     separations_ : (d, d) array
         Separation of every pair of profiles; 0 for proportional ones.
     leakage_ : (d, d) array
-        Standard error of the part of column i in ``directions_[:, j]``, in units of column i.
+        Standard error of the part of column i in ``mixing_[:, j]``, in units of column i.
     conditions_ : list of Condition
         ``positive definite``, ``common diagonaliser``, ``converged``, ``distinct profiles``,
         ``enough samples``. The first and the last are checked on the data. A common diagonaliser is
@@ -101,9 +102,9 @@ class CovarianceRecovery(BaseEstimator):
     >>> sources = rng.standard_normal((2, 5000, 2))
     >>> sources[1] *= [3.0, 1.0]
     >>> fitted = CovarianceRecovery().fit(sources @ np.array([[1.0, 0.0], [1.0, 1.0]]))
-    >>> np.abs(fitted.directions_ / np.abs(fitted.directions_).max(axis=0)).round(1)
-    array([[1., 1.],
-           [0., 1.]])
+    >>> np.abs(fitted.directions_).round(1)
+    array([[1. , 0.7],
+           [0. , 0.7]])
     """
 
     def __init__(self, *, margin: float = 0.2, level: float = 1e-3) -> None:
@@ -143,7 +144,8 @@ class CovarianceRecovery(BaseEstimator):
         self.prediction_ = prediction(self.conditions_, separation, error, self.margin)
         self.profiles_, self.separations_ = found.profiles, separation
         self.leakage_ = leakage(found.profiles, sizes, effects.largest)
-        self.directions_ = found.mixing
+        self.mixing_ = found.mixing
+        self.directions_ = self.mixing_ / np.linalg.norm(self.mixing_, axis=0)
         self.gauge_ = _gauge(self.prediction_.affected, self.n_features_in_)
         self.report_ = report(
             found,
@@ -206,17 +208,8 @@ class CovarianceRecovery(BaseEstimator):
         )
 
     def _check_parameters(self) -> None:
-        for name in ("margin", "level"):
-            value = getattr(self, name)
-            if not isinstance(value, Real) or isinstance(value, bool):
-                raise InvalidInput(f"{name} must be a number, got {value!r}")
-        if not 0 < self.margin < np.inf:
-            raise InvalidInput(
-                f"margin must be a finite difference of log ratios > 0, got {self.margin}; "
-                "0.2 is usual"
-            )
-        if not 0 < self.level < 0.5:
-            raise InvalidInput(f"level must lie in (0, 0.5), got {self.level}; 1e-3 is usual")
+        as_number(self.margin, "margin", low=0, high=np.inf, closed="neither", mend="0.2 is usual")
+        as_number(self.level, "level", low=0, high=0.5, closed="neither", mend="1e-3 is usual")
 
 
 def in_order(found: JointDiagonalisation) -> JointDiagonalisation:

@@ -15,6 +15,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import structural_rank
+from sklearn.utils.validation import check_is_fitted
 
 from identifiability.disjoint_paths import most_disjoint_paths
 from identifiability.recovery.layers import Layers, Observability
@@ -37,6 +40,8 @@ class CrossLayerRecovery(LinearRecovery):
     jacobian_error, response_error
         Known bounds on the norm of the error of the whole stack O (spectral norm) and of all
         responses together. The rounding of the products in O is measured and added.
+    cut
+        As that of ``LeastSquaresRecovery``, of the whole stack.
 
     Attributes
     ----------
@@ -45,7 +50,8 @@ class CrossLayerRecovery(LinearRecovery):
     kernel_ : (d, k) array
         Orthonormal basis of the unobservable subspace ker O.
     lost_ : (d, j) array
-        Of that, what is zero at the last layer given: no read of any later layer can see it.
+        Of that, what is zero at the last layer given: no read of any later layer can see it. None
+        of it is known (j = 0) where the maps are not given.
     dimension_path_ : (K + 1,) array
         Dimension of the class after the reads of layers 0..k; it never grows.
     disjoint_paths_ : int
@@ -83,7 +89,9 @@ class CrossLayerRecovery(LinearRecovery):
         Parameters
         ----------
         transports
-            K >= 1 arrays (d_{k+1}, d_k), the map from layer k to layer k + 1.
+            K >= 1 arrays (d_{k+1}, d_k), the map from layer k to layer k + 1. Or None where the
+            maps are not at hand and reads come pulled back to layer 0, as C_k Phi_{0->k}, which is
+            what differentiating them backwards gives.
         reads
             K + 1 arrays (m_k, d_k); None where a layer is not read.
         responses
@@ -94,23 +102,46 @@ class CrossLayerRecovery(LinearRecovery):
         seen = layers.observability(balance=not (self.jacobian_error or self.response_error))
         matrix = np.vstack(seen.blocks)
         solution = self._solve(matrix, seen.values, rounding=seen.rounding)
+        self._sizes = seen.sizes
         self.dimension_path_ = dimension_path(seen.blocks, solution.spectrum.resolution)
         self.lost_ = _lost(seen, solution)
-        self.disjoint_paths_ = layers.width  # what a rank of d proves: paths bound every rank
-        if solution.hidden > 0:
-            self.disjoint_paths_ = most_disjoint_paths(layers.transports, layers.reads)
+        self.disjoint_paths_ = _paths(layers, matrix, solution)
         paths, lost = self.disjoint_paths_, self.lost_.shape[1]
         conditions = [
-            _enough_paths(paths, layers.width),
+            _enough_paths(paths, layers, solution),
             solution.gap,
             replace(solution.full_rank, statement="ker O = {0} down to the noise floor"),
             solution.consistent,
         ]
         if solution.hidden > 0:
             conditions.append(_further(layers, self.dimension_path_, lost, solution))
-        detail = f"; {lost} lost to all later layers; {paths} disjoint paths"
+        detail = f"; {lost} lost to all later layers" if layers.transports else ""
+        detail += f"; {paths} disjoint paths"
         self._learn(matrix, solution, conditions, predict(solution, detail), computed=True)
         return self
+
+    def recover(self, responses: Any) -> np.ndarray:
+        """What ``fit`` makes of other responses of the same reads, its conditions aside.
+
+        Parameters
+        ----------
+        responses
+            (..., M), those of all layers that are read, one after the other.
+
+        Returns
+        -------
+        numpy.ndarray
+            (..., d) vectors, without unobservable part.
+
+        Raises
+        ------
+        InvalidInput
+            If they are not real and finite, or not as many as the reads.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        """
+        check_is_fitted(self)
+        return self._recover(responses, self._sizes)
 
     def stability(
         self,
@@ -159,25 +190,38 @@ class CrossLayerRecovery(LinearRecovery):
 def _lost(seen: Observability, solution: Solution) -> np.ndarray:
     """(d, j) orthonormal basis of the part of the kernel that the map to the last layer kills."""
     kernel = solution.spectrum.null_space
-    if kernel.shape[1] == 0:
-        return kernel
-    tilt = solution.spectrum.null_space_angle_bound * float(np.linalg.norm(seen.through, 2))
+    if kernel.shape[1] == 0 or seen.through is None:
+        return kernel[:, :0]
+    tilt = solution.kernel_angle_bound * float(np.linalg.norm(seen.through, 2))
     carried = Spectrum.of(seen.through @ kernel, error=tilt + seen.through_rounding, metric=False)
     return kernel @ carried.null_space
 
 
-def _enough_paths(paths: int, width: int) -> Condition:
+def _paths(layers: Layers, matrix: np.ndarray, solution: Solution) -> int:
+    """Most disjoint paths; without a search where the rank proves them, which they bound."""
+    most = min(matrix.shape)
+    if solution.spectrum.rank() == most:
+        return most
+    if layers.transports:
+        return most_disjoint_paths(layers.transports, layers.reads)
+    # Of one layer they are a matching of coordinates and reads.
+    return int(structural_rank(csr_array(matrix != 0)))
+
+
+def _enough_paths(paths: int, layers: Layers, solution: Solution) -> Condition:
+    most = min(layers.width, len(solution.factors[0]))
+    search = "maximum flow" if layers.transports else "matching of coordinates and reads"
     return Condition(
         "enough disjoint paths",
         "every coordinate of layer 0 has a path of its own to a read",
-        holds=paths >= width,
+        holds=paths >= layers.width,
         statistic=float(paths),
-        threshold=float(width),
+        threshold=float(layers.width),
         reason=(
             "the rank of O is at most the number of vertex-disjoint paths, and equal to it for "
             "almost all entries that do not depend on each other (theory.md R4)"
         ),
-        decided_by="rank d, which bounds the paths" if paths == width else "maximum flow",
+        decided_by="rank, which bounds the paths" if solution.spectrum.rank() == most else search,
     )
 
 
@@ -196,7 +240,7 @@ def _further(layers: Layers, path: np.ndarray, lost: int, solution: Solution) ->
         "further layers can help",
         "some of the kernel is within the reach of reads beyond the last layer given",
         holds=holds,
-        statistic=float(lost),
+        statistic=float(lost) if layers.transports else None,
         threshold=float(solution.hidden),
         reason=reason,
     )

@@ -47,6 +47,8 @@ class EnvironmentRecovery(LinearRecovery):
     jacobian_error, response_error
         Known bounds on the norms of the errors of *each* environment's Jacobian (spectral norm) and
         response; the errors of E of them stacked are at most sqrt(E) times as large.
+    cut
+        As that of ``LeastSquaresRecovery``, of the whole stack.
 
     Attributes
     ----------

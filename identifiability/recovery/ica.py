@@ -11,7 +11,6 @@ not.
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,7 @@ from identifiability.recovery.ica_conditions import (
 from identifiability.recovery.ica_rotation import fastica, separated
 from identifiability.recovery.ica_whitening import as_states, whitened
 from identifiability.recovery.stability import Stability, as_groups, halves, planar_null, seeded
-from identifiability.validation import as_count
+from identifiability.validation import as_count, as_number
 
 
 class ICARecovery(TransformerMixin, BaseEstimator):
@@ -270,16 +269,13 @@ class ICARecovery(TransformerMixin, BaseEstimator):
         self.gaussian_basis_ = np.linalg.qr(scales @ _gaussian_basis(gaussian))[0]
 
     def _check_parameters(self) -> None:
-        for name in ("level", "negligible_kurtosis", "tol"):
-            _require(name, getattr(self, name), Real, "a number")
         if self.n_components is not None:
-            _require("n_components", self.n_components, Integral, "a positive integer or None")
-        _require("max_iter", self.max_iter, Integral, "a positive integer")
-        if (self.n_components is not None and self.n_components < 1) or self.max_iter < 1:
-            raise InvalidInput(
-                "n_components must be a positive integer or None and max_iter a positive integer, "
-                f"got {self.n_components} and {self.max_iter}"
-            )
+            as_count(self.n_components, "n_components", at_least=1)
+        as_count(self.max_iter, "max_iter", at_least=1)
+        for name, usual in (("tol", "1e-4"), ("negligible_kurtosis", "0.5")):
+            value, mend = getattr(self, name), f"{usual} is usual"
+            as_number(value, name, low=0, high=np.inf, closed="neither", mend=mend)
+        as_number(self.level, "level", low=0, high=0.1, closed="right", mend="1e-4 is usual")
         if self.algorithm not in ("parallel", "deflation"):
             raise InvalidInput(
                 f"algorithm must be 'parallel' or 'deflation', got {self.algorithm!r}"
@@ -292,20 +288,6 @@ class ICARecovery(TransformerMixin, BaseEstimator):
             self.random_state, np.random.RandomState
         ):
             as_count(self.random_state, "random_state", at_least=0)
-        if not 0 < self.tol < np.inf:
-            raise InvalidInput(f"tol must be a positive number, got {self.tol}; 1e-4 is usual")
-        if not 0 < self.level <= 0.1:
-            raise InvalidInput(f"level must lie in (0, 0.1], got {self.level}; 1e-4 is usual")
-        if not 0 < self.negligible_kurtosis < np.inf:
-            raise InvalidInput(
-                f"negligible_kurtosis must be a positive number, got {self.negligible_kurtosis}; "
-                "0.5 is usual"
-            )
-
-
-def _require(name: str, value: Any, kind: type, words: str) -> None:
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise InvalidInput(f"{name} must be {words}, got {value!r}")
 
 
 def _gaussian_basis(gaussian: GaussianDirections) -> np.ndarray:

@@ -11,7 +11,6 @@ trait. More environments than needed make the first plausible; the second is the
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from identifiability.recovery.invariant_conditions import (
 )
 from identifiability.recovery.stability import Stability, as_groups, direction_null, halves, seeded
 from identifiability.spectrum import Spectrum
-from identifiability.validation import as_matrix, moderate
+from identifiability.validation import as_error, as_flag, as_matrix, as_number, moderate
 from identifiability.verdict import (
     Certificate,
     CertificateKind,
@@ -156,19 +155,9 @@ class InvariantRecovery(BaseEstimator):
         )
 
     def _check_parameters(self) -> None:
-        for name in ("vector_error", "accuracy"):
-            value = getattr(self, name)
-            if not isinstance(value, Real) or isinstance(value, bool):
-                raise InvalidInput(f"{name} must be a number, got {value!r}")
-        if not isinstance(self.orthogonal, bool | np.bool_):
-            raise InvalidInput(f"orthogonal must be True or False, got {self.orthogonal!r}")
-        if not 0 <= self.vector_error < np.inf:
-            raise InvalidInput(
-                f"vector_error must be a finite norm >= 0, got {self.vector_error}; "
-                "0 if there is none"
-            )
-        if not 0 < self.accuracy < 1:
-            raise InvalidInput(f"accuracy must lie in (0, 1), got {self.accuracy}; 0.1 is usual")
+        as_flag(self.orthogonal, "orthogonal")
+        as_error(self.vector_error, "vector_error")
+        as_number(self.accuracy, "accuracy", low=0, high=1, closed="neither", mend="0.1 is usual")
 
     def _report(self, matrix: np.ndarray, spectrum: Spectrum) -> Report:
         clear, something, spanning, _ = self.conditions_

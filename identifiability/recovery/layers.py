@@ -23,13 +23,15 @@ _SEED = 0  # the repeat must give the same floor every time; any fixed rotation 
 class Observability:
     """The blocks C_k Phi_{0->k} of O, the map Phi_{0->K}, and the rounding of each (norms).
 
-    ``values`` are the responses, flat; where blocks were brought to one size, so were they.
+    ``values`` are the responses, flat; where blocks were divided by ``sizes`` (M,), so were they.
+    ``through`` is None where reads are of layer 0 already, and maps are not known.
     """
 
     blocks: list[np.ndarray]
     values: np.ndarray
+    sizes: np.ndarray
     rounding: float
-    through: np.ndarray  # (d_K, d_0)
+    through: np.ndarray | None  # (d_K, d_0)
     through_rounding: float
 
 
@@ -48,43 +50,17 @@ class Layers:
     """
 
     def __init__(self, transports: Any, reads: Any, responses: Any) -> None:
-        transports = as_list(transports, "transports", "map between layers")
         reads, responses = (
             as_list(reads, "reads", "layer"),
             as_list(responses, "responses", "layer"),
         )
-        if len(transports) == 0:
-            raise InvalidInput(
-                "transports must hold the map to at least one further layer, got none; for reads "
-                "of one layer use LeastSquaresRecovery"
-            )
-        if not len(reads) == len(responses) == len(transports) + 1:
-            raise InvalidInput(
-                "reads and responses must have one entry more than transports, got "
-                f"{len(reads)}, {len(responses)} and {len(transports)}; pass None for a layer that "
-                "is not read"
-            )
-        self.transports = [
-            moderate(
-                as_matrix(dense(t), f"transports[{k}]", shape="(d_next, d)"), f"transports[{k}]"
-            )
-            for k, t in enumerate(transports)
-        ]
-        widths = [self.transports[0].shape[1], *(len(t) for t in self.transports)]
+        self.transports, widths = [], []
+        if transports is None:
+            widths = _pulled_back(reads, responses)
+        else:
+            transports = as_list(transports, "transports", "map between layers")
+            self.transports, widths = _checked(transports, reads, responses)
         self.width = widths[0]
-        for k, transport in enumerate(self.transports):
-            if transport.shape[1] != widths[k]:
-                raise InvalidInput(
-                    f"transports[{k}] must take the {widths[k]} dimensions that "
-                    f"transports[{k - 1}] gives, got {transport.shape}"
-                )
-        sizes = [float(np.linalg.norm(t)) for t in self.transports]
-        digits = np.cumsum(np.log10([size if size > 0 else 1.0 for size in sizes]))
-        if np.abs(digits).max() > _MOST_DIGITS:
-            raise InvalidInput(
-                "transports must together scale by less than "
-                f"1e{_MOST_DIGITS}, got 1e{digits[np.abs(digits).argmax()]:.0f}; choose other units"
-            )
         found = [
             _read(k, read, response, width)
             for k, (read, response, width) in enumerate(zip(reads, responses, widths, strict=True))
@@ -97,7 +73,7 @@ class Layers:
     @property
     def repeated(self) -> bool:
         """Whether one map and one read serve all layers."""
-        return all(
+        return bool(self.transports) and all(
             np.array_equal(one, matrices[0])
             for matrices in (self.transports, self.reads)
             for one in matrices
@@ -109,8 +85,10 @@ class Layers:
         ``balance`` brings blocks and their responses to one size.
 
         Rounding is measured: the products are repeated with every layer in a rotated basis, where
-        exact arithmetic would give the same.
+        exact arithmetic would give the same. Reads of layer 0 are no products, and exact.
         """
+        if not self.transports:
+            return self._of_layer_0(balance=balance)
         rng = np.random.default_rng(_SEED)
         turns = [np.eye(self.width)]
         turns += [np.linalg.qr(rng.standard_normal((len(t), len(t))))[0] for t in self.transports]
@@ -133,9 +111,23 @@ class Layers:
         return Observability(
             blocks,
             np.concatenate(responses),
+            _by_row(sizes, blocks),
             _SAFETY * float(change),
             through,
             _SAFETY * float(through_change),
+        )
+
+    def _of_layer_0(self, *, balance: bool) -> Observability:
+        sizes = [1.0] * len(self.reads)
+        if balance:
+            sizes = [near_power_of_two(float(np.linalg.norm(read))) for read in self.reads]
+        return Observability(
+            [read / size for read, size in zip(self.reads, sizes, strict=True)],
+            np.concatenate([r / size for r, size in zip(self.responses, sizes, strict=True)]),
+            _by_row(sizes, self.reads),
+            rounding=0.0,
+            through=None,
+            through_rounding=0.0,
         )
 
     def _sizes(self) -> list[float]:
@@ -148,6 +140,63 @@ class Layers:
             near_power_of_two(float(np.linalg.norm(read) * size))
             for read, size in zip(self.reads, through, strict=True)
         ]
+
+
+def _checked(
+    transports: list[Any], reads: list[Any], responses: list[Any]
+) -> tuple[list[np.ndarray], list[int]]:
+    """Maps between layers (d_{k+1}, d_k) that fit together, and the widths of all layers."""
+    if len(transports) == 0:
+        raise InvalidInput(
+            "transports must hold the map to at least one further layer, got none; for reads "
+            "of one layer use LeastSquaresRecovery"
+        )
+    if not len(reads) == len(responses) == len(transports) + 1:
+        raise InvalidInput(
+            "reads and responses must have one entry more than transports, got "
+            f"{len(reads)}, {len(responses)} and {len(transports)}; pass None for a layer that "
+            "is not read"
+        )
+    maps = [
+        moderate(as_matrix(dense(t), f"transports[{k}]", shape="(d_next, d)"), f"transports[{k}]")
+        for k, t in enumerate(transports)
+    ]
+    widths = [maps[0].shape[1], *(len(t) for t in maps)]
+    for k, transport in enumerate(maps):
+        if transport.shape[1] != widths[k]:
+            raise InvalidInput(
+                f"transports[{k}] must take the {widths[k]} dimensions that "
+                f"transports[{k - 1}] gives, got {transport.shape}"
+            )
+    sizes = [float(np.linalg.norm(t)) for t in maps]
+    digits = np.cumsum(np.log10([size if size > 0 else 1.0 for size in sizes]))
+    if np.abs(digits).max() > _MOST_DIGITS:
+        raise InvalidInput(
+            "transports must together scale by less than "
+            f"1e{_MOST_DIGITS}, got 1e{digits[np.abs(digits).argmax()]:.0f}; choose other units"
+        )
+    return maps, widths
+
+
+def _pulled_back(reads: list[Any], responses: list[Any]) -> list[int]:
+    """The width of layer 0, for each layer of which there are reads."""
+    if len(reads) != len(responses):
+        raise InvalidInput(
+            f"reads and responses must have one entry for each layer, got {len(reads)} and "
+            f"{len(responses)}; pass None for a layer that is not read"
+        )
+    shapes = [np.shape(read) for read in reads if read is not None]
+    if not shapes or len(shapes[0]) != 2:
+        raise InvalidInput(
+            "reads must hold (m, d) rows of layer 0 where transports is None, got "
+            f"{shapes[0] if shapes else 'none'}"
+        )
+    return [shapes[0][1]] * len(reads)
+
+
+def _by_row(sizes: Sequence[float], blocks: Sequence[np.ndarray]) -> np.ndarray:
+    """(M,) the size of the block that each row of the stack belongs to."""
+    return np.repeat(sizes, [len(block) for block in blocks])
 
 
 def _stacked(

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
 from identifiability.recovery.base import as_system
 from identifiability.recovery.linear import LinearRecovery
 from identifiability.recovery.stability import Stability, as_groups
@@ -34,6 +37,10 @@ class LeastSquaresRecovery(LinearRecovery):
         Known bound on the norm of the error of the response: noise, curvature, rounding of outputs
         much larger than their change. It moves ``vector_`` by at most itself over the smallest
         singular value counted.
+    cut
+        Share of the largest singular value at or below which a direction is given up: not read,
+        though it is seen, because errors of the response divided by so little would drown what is
+        read elsewhere. It counts with the kernel, and the verdict is one to a tolerance.
 
     Attributes
     ----------
@@ -82,6 +89,31 @@ class LeastSquaresRecovery(LinearRecovery):
         conditions = [solution.gap, solution.full_rank, solution.consistent]
         self._learn(matrix, solution, conditions, predict(solution))
         return self
+
+    def recover(self, responses: Any) -> np.ndarray:
+        """What ``fit`` makes of other responses of the same Jacobian, its conditions aside.
+
+        Noise in a response moves the estimate by what this makes of the noise.
+
+        Parameters
+        ----------
+        responses
+            (..., M), entries in the order of the rows.
+
+        Returns
+        -------
+        numpy.ndarray
+            (..., d) vectors, without kernel part.
+
+        Raises
+        ------
+        InvalidInput
+            If they are not real and finite, or not as many as the rows.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        """
+        check_is_fitted(self)
+        return self._recover(responses)
 
     def stability(
         self,

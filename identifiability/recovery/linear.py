@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,17 @@ from sklearn.base import BaseEstimator
 from identifiability.errors import InvalidInput
 from identifiability.gauge import Shift
 from identifiability.recovery.base import class_report
-from identifiability.recovery.stability import Stability, as_groups, direction_null, halves, seeded
+from identifiability.recovery.stability import (
+    Stability,
+    absolute_cosine,
+    as_groups,
+    direction_null,
+    halves,
+    seeded,
+)
 from identifiability.recovery.stack import Solution, solve
 from identifiability.spectrum import Spectrum
+from identifiability.validation import as_error, as_flag, as_number
 from identifiability.verdict import Condition, Prediction, Report
 
 
@@ -33,6 +40,7 @@ class LinearRecovery(BaseEstimator):
     conditions_: list[Condition]
     prediction_: Prediction
     report_: Report
+    _solution: Solution
 
     def __init__(
         self,
@@ -41,23 +49,33 @@ class LinearRecovery(BaseEstimator):
         accuracy: float = 1e-8,
         jacobian_error: float = 0.0,
         response_error: float = 0.0,
+        cut: float = 0.0,
     ) -> None:
         self.affine = affine
         self.accuracy = accuracy
         self.jacobian_error = jacobian_error
         self.response_error = response_error
+        self.cut = cut
+
+    def _recover(self, responses: Any, sizes: np.ndarray | float = 1.0) -> np.ndarray:
+        """(..., d) for responses (..., M) whose entries are divided by ``sizes`` (M,) first."""
+        rows = len(self._solution.factors[0])
+        values = np.asarray(responses)
+        if values.dtype.kind not in "buif" or not np.isfinite(values).all():
+            raise InvalidInput("responses must be real and finite; drop what was not measured")
+        if values.ndim < 1 or values.shape[-1] != rows:
+            raise InvalidInput(
+                f"responses must be (..., {rows}), one entry for each row that was fitted, got "
+                f"{values.shape}"
+            )
+        return self._solution.recovered(values / sizes)
 
     def _check_parameters(self) -> None:
-        for name in ("accuracy", "jacobian_error", "response_error"):
-            if not isinstance(getattr(self, name), Real):
-                raise InvalidInput(f"{name} must be a number, got {getattr(self, name)!r}")
-        if not 0 < self.accuracy < 1:
-            raise InvalidInput(f"accuracy must lie in (0, 1), got {self.accuracy}; 1e-8 is usual")
-        for name in ("jacobian_error", "response_error"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise InvalidInput(
-                    f"{name} must be a finite norm >= 0, got {getattr(self, name)}; 0 if none"
-                )
+        as_flag(self.affine, "affine")
+        as_number(self.accuracy, "accuracy", low=0, high=1, closed="neither", mend="1e-8 is usual")
+        as_number(self.cut, "cut", low=0, high=1, closed="left", mend="0 gives up nothing")
+        as_error(self.jacobian_error, "jacobian_error")
+        as_error(self.response_error, "response_error")
 
     def _solve(
         self, matrix: np.ndarray, values: np.ndarray, *, parts: int = 1, rounding: float = 0.0
@@ -71,6 +89,7 @@ class LinearRecovery(BaseEstimator):
             jacobian_error=scale * self.jacobian_error,
             response_error=scale * self.response_error,
             rounding=rounding,
+            cut=self.cut,
         )
 
     def _learn(
@@ -83,6 +102,7 @@ class LinearRecovery(BaseEstimator):
         computed: bool = False,
     ) -> None:
         """Set what ``fit`` leaves; a stack that was ``computed``, hence rounded, proves nothing."""
+        self._solution = solution
         self.n_features_in_ = matrix.shape[1]
         self.conditions_ = list(conditions)
         self.prediction_ = prediction
@@ -96,6 +116,7 @@ class LinearRecovery(BaseEstimator):
             self.conditions_,
             affine=self.affine,
             decided=solution.decided,
+            given_up=solution.given_up > 0,
         )
 
     def _split(
@@ -117,7 +138,7 @@ class LinearRecovery(BaseEstimator):
                 self._solve(matrix[half], values[half], parts=parts, rounding=rounding)
                 for half in rows
             ]
-            basis = _common_row_space(*(solution.spectrum for solution in solved))
+            basis = _common_row_space(*solved)
             shared.append(basis.shape[1])
             # On a line any two estimates are parallel.
             if shared[-1] < 2:
@@ -126,13 +147,10 @@ class LinearRecovery(BaseEstimator):
                     "2 or more; add prompts until the ranks of two halves add up to d + 2"
                 )
             first, second = (basis.T @ solution.vector for solution in solved)
-            norms = np.linalg.norm(first) * np.linalg.norm(second)
-            # Both zero agree: neither half sees the vector do anything.
-            same = float(not first.any() and not second.any())
-            agreement.append([abs(first @ second) / norms if norms > 0 else same])
+            agreement.append([absolute_cosine(first, second)])
             nulls.append(direction_null(shared[-1], 1, rng))
         found = Stability(
-            np.minimum(np.array(agreement), 1.0),
+            np.array(agreement),
             np.mean(nulls, axis=0),
             f"a direction in the {min(shared)} dimensions or more that both halves see",
             np.zeros((matrix.shape[1], 0)),
@@ -160,10 +178,10 @@ def joined_groups(groups: Any, lengths: Sequence[int], name: str) -> np.ndarray:
     return as_groups(np.concatenate([np.asarray(block) for block in groups]), sum(lengths))
 
 
-def _common_row_space(first: Spectrum, second: Spectrum) -> np.ndarray:
+def _common_row_space(first: Solution, second: Solution) -> np.ndarray:
     """(d, j) orthonormal basis of the directions that both see: the complement of both kernels."""
-    hidden = np.hstack([first.null_space, second.null_space])
+    hidden = np.hstack([first.spectrum.null_space, second.spectrum.null_space])
     if hidden.shape[1] == 0:
-        return np.eye(first.width)
-    turned = first.null_space_angle_bound + second.null_space_angle_bound
+        return np.eye(first.spectrum.width)
+    turned = first.kernel_angle_bound + second.kernel_angle_bound
     return Spectrum.of(hidden.T, error=turned, metric=False).null_space

@@ -10,11 +10,11 @@ assumption the class is v + ker J as always.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from identifiability.errors import InvalidInput
 from identifiability.recovery.base import as_system
@@ -22,10 +22,16 @@ from identifiability.recovery.sparse_conditions import every_code
 from identifiability.recovery.sparse_problem import SparseProblem, as_dictionary, require_parameters
 from identifiability.recovery.sparse_report import after, consistency, estimate, report
 from identifiability.recovery.sparse_response import this_response
-from identifiability.recovery.stability import Stability, as_groups, halves, seeded
+from identifiability.recovery.stability import (
+    Stability,
+    absolute_cosine,
+    as_groups,
+    halves,
+    seeded,
+    support_null,
+)
 from identifiability.spectrum import Spectrum
-
-_DRAWS = 2000
+from identifiability.validation import as_matrix
 
 
 class SparseRecovery(BaseEstimator):
@@ -124,7 +130,7 @@ class SparseRecovery(BaseEstimator):
         matrix, values = as_system(jacobian, response)
         self.n_features_in_ = matrix.shape[1]
         atoms = self._checked_dictionary(matrix.shape[1])
-        problem = self.problem(matrix, values, atoms)
+        problem = self._problem = self.problem(matrix, values, atoms)
         uniform, self.prediction_for_every_code_ = every_code(problem)
         checks, self.prediction_ = this_response(problem, consistency(problem), uniform)
         self.conditions_ = [*uniform, *checks]
@@ -137,17 +143,39 @@ class SparseRecovery(BaseEstimator):
         self.vector_ = atoms @ self.codes_
         spectrum = Spectrum.of(matrix, metric=False)
         self.kernel_ = spectrum.null_space
-        seen_after = after(problem, code, complaint)
+        seen = after(problem, code, complaint)
         self.report_ = report(
-            problem,
-            spectrum,
-            code,
-            self.conditions_,
-            self.prediction_,
-            seen_after,
-            affine=self.affine,
+            problem, spectrum, code, self.conditions_, self.prediction_, seen, affine=self.affine
         )
         return self
+
+    def recover(self, responses: Any) -> np.ndarray:
+        """Codes that ``fit`` would find for other responses of the same equations, unconditionally.
+
+        Parameters
+        ----------
+        responses
+            (n, M), entries in the order of the rows.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n, K) codes, in the scale of the dictionary.
+
+        Raises
+        ------
+        InvalidInput
+            If they are not real and finite, or not as many as the rows.
+        """
+        check_is_fitted(self)
+        rows, count = as_matrix(responses, "responses", shape="(n, M)"), len(self._problem.seen)
+        if rows.shape[1] != count:
+            raise InvalidInput(
+                f"responses must have {count} entries each, one for each row that was fitted, got "
+                f"{rows.shape[1]}"
+            )
+        found = [estimate(self._problem.answering(row))[0] for row in rows]
+        return np.array(found) / self._problem.scale
 
     def stability(
         self, jacobian: Any, response: Any, *, groups: Any = None, splits: int = 10, seed: int = 0
@@ -184,15 +212,11 @@ class SparseRecovery(BaseEstimator):
                     f"{min(map(len, pair))}; add prompts or outputs"
                 )
             codes = [self._code(matrix[rows], values[rows], atoms) for rows in pair]
-            agreement.append([_cosine(*codes)])
-        null = _support_null(atoms.shape[1], self.sparsity, splits, rng)
-        gauge, none = f"random codes of {self.sparsity} entries", np.zeros((len(atoms), 0))
-        found = Stability(np.array(agreement), null, gauge, none)
+            agreement.append([absolute_cosine(*codes)])
+        null = support_null(atoms.shape[1], self.sparsity, splits, rng)
         vector = atoms @ self._code(matrix, values, atoms)
-        length = np.linalg.norm(vector)
-        if found.stable or length == 0:
-            return found
-        return replace(found, turning=vector[:, None] / length)
+        gauge = f"random codes of {self.sparsity} entries"
+        return Stability.of(np.array(agreement), null, gauge, vector[:, None])
 
     def _code(self, matrix: np.ndarray, values: np.ndarray, atoms: np.ndarray) -> np.ndarray:
         problem = self.problem(matrix, values, atoms)
@@ -222,23 +246,3 @@ class SparseRecovery(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         return tags
-
-
-def _cosine(first: np.ndarray, second: np.ndarray) -> float:
-    r"""\|cosine\|; 0 where one code is 0 and the other is not."""
-    sizes = float(np.linalg.norm(first) * np.linalg.norm(second))
-    if sizes == 0:
-        return float(not first.any() and not second.any())
-    return min(1.0, float(abs(first @ second)) / sizes)
-
-
-def _support_null(count: int, sparsity: int, splits: int, rng: np.random.Generator) -> np.ndarray:
-    """(draws,) mean over the splits of the |cosine| of two random codes of k entries.
-
-    Entries are standard normal; the number of common ones is hypergeometric.
-    """
-    overlap = rng.hypergeometric(sparsity, count - sparsity, sparsity, (_DRAWS, splits))
-    first, second = rng.standard_normal((2, _DRAWS, splits, sparsity))
-    common = np.arange(sparsity) < overlap[..., None]
-    products = np.abs(np.sum(first * second * common, axis=-1))
-    return (products / np.linalg.norm(first, axis=-1) / np.linalg.norm(second, axis=-1)).mean(1)

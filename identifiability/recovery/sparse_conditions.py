@@ -17,7 +17,6 @@ from identifiability.sparsity import (
     DEPENDENT,
     INDEPENDENT,
     TIE,
-    most_coherent_pair,
     supports,
     unit_columns,
 )
@@ -130,7 +129,7 @@ def _all_supports(problem: SparseProblem) -> Condition:
     """Tropp's exact recovery condition on every support."""
     count = problem.unit.shape[1]
     size = min(problem.sparsity, count)
-    mu = most_coherent_pair(problem.unit)[0]
+    mu = problem.most_coherent[0]
     if not problem.unit.any(axis=0).all():
         largest: float | None = np.inf
         decided_by = "an atom in ker J is never chosen"
@@ -154,7 +153,7 @@ def _all_supports(problem: SparseProblem) -> Condition:
 
 
 def _coherence(problem: SparseProblem) -> Condition:
-    mu, pair = most_coherent_pair(problem.unit)
+    mu, pair = problem.most_coherent
     bound = (1 + 1 / mu) / 2 if mu > 0 else np.inf
     hidden = np.flatnonzero(~problem.unit.any(axis=0))
     of = f", of columns {pair[0]} and {pair[1]}" if mu > 0 else ": no two columns overlap"

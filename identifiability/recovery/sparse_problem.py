@@ -2,9 +2,8 @@ r"""A sparse recovery as the solver sees it: columns of JD in one scale, limits 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from identifiability.errors import InvalidInput
 from identifiability.spark import Spark, spark
 from identifiability.sparse_codes import explanations
 from identifiability.sparsity import DEPENDENT, TIE, most_coherent_pair, unit_columns
-from identifiability.validation import as_matrix, moderate
+from identifiability.validation import as_count, as_error, as_flag, as_matrix, moderate
 
 _METHODS = ("l1", "omp")
 # Relative residual at which a code explains a response without stated noise: float64 solves for
@@ -75,11 +74,15 @@ class SparseProblem:
             sparsity=sparsity,
             method=method,
             error=error,
-            allowed=error + _EXACT * float(np.linalg.norm(response)),
+            allowed=_allowed(error, response),
             limit=limit,
             columns=seen / scale,
             scale=scale,
         )
+
+    def answering(self, response: np.ndarray) -> SparseProblem:
+        """The same columns for another response (M,)."""
+        return replace(self, response=response, allowed=_allowed(self.error, response))
 
     @cached_property
     def lengths(self) -> np.ndarray:
@@ -94,6 +97,11 @@ class SparseProblem:
         return unit_columns(self.seen)[0]
 
     @cached_property
+    def most_coherent(self) -> tuple[float, tuple[int, int]]:
+        """Coherence of JD, and the pair of columns that has it."""
+        return most_coherent_pair(self.unit)
+
+    @cached_property
     def spark(self) -> Spark:
         """Of JD, as far as 2k; the vector is a kernel vector of JD."""
         return spark(self.seen, up_to=2 * self.sparsity, limit=self.limit)
@@ -104,7 +112,7 @@ class SparseProblem:
         columns = min(2 * self.sparsity, self.unit.shape[1])
         if not self.spark.exceeds(columns):
             return 0.0
-        mu = most_coherent_pair(self.unit)[0]
+        mu = self.most_coherent[0]
         by_coherence = float(np.sqrt(max(0.0, 1 - (columns - 1) * mu)))  # Gershgorin
         if np.isfinite(self.spark.margin):
             return max(by_coherence, self.spark.margin)
@@ -130,6 +138,10 @@ class SparseProblem:
         vectors = codes @ self.dictionary.T
         apart = np.linalg.norm(vectors - vectors[0], axis=1).max()
         return bool(apart <= 10 * TIE * np.linalg.norm(vectors[0]))
+
+
+def _allowed(error: float, response: np.ndarray) -> float:
+    return error + _EXACT * float(np.linalg.norm(response))
 
 
 def as_dictionary(given: Any, width: int) -> np.ndarray:
@@ -179,22 +191,9 @@ def require_parameters(
     """Raise InvalidInput for a parameter of the wrong type or out of range, for K = ``count``."""
     if method not in _METHODS:
         raise InvalidInput(f"method must be 'l1' or 'omp', got {method!r}")
-    if not _is_number(sparsity, Integral):
-        raise InvalidInput(f"sparsity must be a whole number of atoms, got {sparsity!r}")
-    if not 1 <= sparsity <= count:
+    if as_count(sparsity, "sparsity", at_least=1) > count:
         raise InvalidInput(f"sparsity must lie between 1 and K = {count} atoms, got {sparsity}")
-    if not _is_number(response_error, Real) or not 0 <= response_error < np.inf:
-        raise InvalidInput(
-            f"response_error must be a finite norm >= 0, got {response_error!r}; 0 if none"
-        )
-    if not _is_number(search_limit, Integral) or search_limit < 0:
-        raise InvalidInput(
-            f"search_limit must be a count >= 0, got {search_limit!r}; 20000 is usual"
-        )
-    for name, value in (("affine", affine), ("normalise", normalise)):
-        if not isinstance(value, bool | np.bool_):
-            raise InvalidInput(f"{name} must be True or False, got {value!r}")
-
-
-def _is_number(value: Any, kind: type) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool)
+    as_error(response_error, "response_error")
+    as_count(search_limit, "search_limit", at_least=0)
+    as_flag(affine, "affine")
+    as_flag(normalise, "normalise")

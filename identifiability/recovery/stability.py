@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -92,6 +91,14 @@ class Stability:
         return tuple(int(i) for i in np.flatnonzero(self.by_component <= self.threshold))
 
 
+def absolute_cosine(first: np.ndarray, second: np.ndarray) -> float:
+    r"""\|cosine\| of two estimates; both 0 agree, as nothing was seen in either half."""
+    sizes = float(np.linalg.norm(first) * np.linalg.norm(second))
+    if sizes == 0:
+        return float(not first.any() and not second.any())
+    return min(1.0, float(abs(first @ second)) / sizes)
+
+
 def planar_null(splits: int, rng: np.random.Generator) -> np.ndarray:
     r"""Matched \|cosine\| of a pair of components that turn freely in their plane, over the splits.
 
@@ -107,6 +114,18 @@ def direction_null(dimension: int, splits: int, rng: np.random.Generator) -> np.
         raise InvalidInput("a null direction needs a space of dimension 1 or more, got 0")
     first = rng.standard_normal((_DRAWS, splits, dimension))
     return (np.abs(first[..., 0]) / np.linalg.norm(first, axis=-1)).mean(axis=1)
+
+
+def support_null(count: int, sparsity: int, splits: int, rng: np.random.Generator) -> np.ndarray:
+    """(draws,) mean over the splits of the |cosine| of two random codes of k entries.
+
+    Entries are standard normal; the number of common ones is hypergeometric.
+    """
+    overlap = rng.hypergeometric(sparsity, count - sparsity, sparsity, (_DRAWS, splits))
+    first, second = rng.standard_normal((2, _DRAWS, splits, sparsity))
+    common = np.arange(sparsity) < overlap[..., None]
+    products = np.abs(np.sum(first * second * common, axis=-1))
+    return (products / np.linalg.norm(first, axis=-1) / np.linalg.norm(second, axis=-1)).mean(1)
 
 
 def as_groups(groups: Any, count: int) -> np.ndarray:
@@ -155,8 +174,7 @@ def halves(
     InvalidInput
         Unless ``splits`` is a positive integer.
     """
-    if not isinstance(splits, Integral) or isinstance(splits, bool) or splits < 1:
-        raise InvalidInput(f"splits must be at least 1 and an integer, got {splits!r}; 10 is usual")
+    as_count(splits, "splits", at_least=1)
     count = int(labels.max()) + 1
     for _ in range(splits):
         first = np.isin(labels, rng.permutation(count)[: count // 2])

@@ -18,13 +18,19 @@ from identifiability.verdict import Condition, Prediction
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """A stack solved: its spectrum, the vector of least norm, and the conditions on both."""
+    """A stack solved: its spectrum, the vector of least norm, and the conditions on both.
+
+    Directions that were given up, though they stand above the noise floor, are in the spectrum's
+    null space. ``factors`` are the QR factors of the stack on the row space.
+    """
 
     spectrum: Spectrum
     vector: np.ndarray
     gap: Condition
     full_rank: Condition
     consistent: Condition
+    given_up: int
+    factors: tuple[np.ndarray, np.ndarray]
 
     @property
     def decided(self) -> bool:
@@ -36,6 +42,18 @@ class Solution:
         """Dimension of the kernel."""
         return self.spectrum.width - self.spectrum.rank()
 
+    @property
+    def kernel_angle_bound(self) -> float:
+        """Of the sine of the angle to the exact kernel; what is given up is so by definition."""
+        return 0.0 if self.given_up else self.spectrum.null_space_angle_bound
+
+    def recovered(self, values: np.ndarray) -> np.ndarray:
+        """(..., d) vectors of least norm for responses (..., M) of the same stack."""
+        orthonormal, triangle = self.factors
+        flat = values.reshape(-1, len(orthonormal)) @ orthonormal
+        vectors = np.linalg.solve(triangle, flat.T).T @ self.spectrum.row_space.T
+        return vectors.reshape(*values.shape[:-1], -1)
+
 
 def solve(
     matrix: np.ndarray,
@@ -45,28 +63,41 @@ def solve(
     jacobian_error: float = 0.0,
     response_error: float = 0.0,
     rounding: float = 0.0,
+    cut: float = 0.0,
 ) -> Solution:
     """Check the conditions and solve, for the stated norms of the errors of both.
 
-    ``rounding`` is the error with which the stack itself was computed.
+    ``rounding`` is the error with which the stack itself was computed; ``cut`` the share of the
+    largest singular value at or below which directions are given up.
     """
     spectrum = Spectrum.of(matrix, error=jacobian_error, metric=False)
     spectrum = replace(spectrum, resolution=spectrum.resolution + rounding)
-    bound = _relative_error(spectrum)
-    gap = _gap(bound, accuracy)
-    full_rank = _full_rank(spectrum, decided=bool(gap.holds))
-    vector = _minimum_norm(matrix, values, spectrum)
-    consistent = _consistency(matrix, values, vector, spectrum, bound, response_error)
-    return Solution(spectrum, vector, gap, full_rank, consistent)
+    kept = replace(spectrum, resolution=max(spectrum.resolution, cut * float(spectrum.values[0])))
+    given_up = spectrum.rank() - kept.rank()
+    bound = _relative_error(spectrum) if given_up == 0 else _error_of_kept(spectrum, kept)
+    gap = _gap(bound, accuracy, given_up)
+    factors = _factors(matrix, kept)
+    whole = _minimum_norm(
+        values, spectrum, factors if given_up == 0 else _factors(matrix, spectrum)
+    )
+    vector = whole if given_up == 0 else _minimum_norm(values, kept, factors)
+    missed = float(np.linalg.norm(values - matrix @ whole))
+    consistent = _consistency(matrix, values, vector, missed, spectrum, bound, response_error)
+    full_rank = _full_rank(kept, given_up, decided=bool(gap.holds))
+    return Solution(kept, vector, gap, full_rank, consistent, given_up, factors)
 
 
 def predict(solution: Solution, detail: str = "") -> Prediction:
     """What the conditions say: recovery, a kernel that stays unknown (with ``detail``), nothing."""
     if not solution.decided:
-        missing = [c.name for c in (solution.gap, solution.consistent) if not c.holds]
-        return Prediction(None, f"undecided: no {', no '.join(sorted(missing))}")
+        # Without a gap consistency may be open: that is not a response that is inconsistent.
+        missing = ["consistent response"] if solution.consistent.holds is False else []
+        missing += [] if solution.gap.holds else ["gap"]
+        return Prediction(None, f"undecided: no {', no '.join(missing)}")
     if solution.hidden == 0:
         return Prediction(True)
+    if solution.given_up:
+        detail = f", {solution.given_up} of them given up{detail}"
     width = solution.spectrum.width
     return Prediction(False, f"kernel: {solution.hidden} of {width} dimensions{detail}")
 
@@ -106,49 +137,74 @@ def _relative_error(spectrum: Spectrum) -> float:
     return float(2 * floor / slack) if slack > 0 else np.inf
 
 
-def _gap(bound: float, accuracy: float) -> Condition:
+def _error_of_kept(spectrum: Spectrum, kept: Spectrum) -> float:
+    """The same of what is read along the directions kept, relative to all of v.
+
+    With J + E decomposed and P its projection on them, (J + E)^+ J v = P v - (J + E)^+ E v: no gap
+    between what is kept and what is given up is needed, since P itself is known.
+    """
+    return float(spectrum.resolution / kept.values[kept.rank() - 1])
+
+
+def _gap(bound: float, accuracy: float, given_up: int) -> Condition:
+    reason = (
+        "an error E of J turns row space and solution by at most ||E||/(gap - ||E||) each "
+        "(Wedin 1973, doi:10.1007/BF01933494; theory.md R5)"
+    )
+    if given_up:
+        reason = "an error E of J moves what is read along those kept by ||E v||/sigma at most"
     return Condition(
         "gap",
-        "the smallest singular value counted stands above the noise floor",
+        f"the smallest singular value {'kept' if given_up else 'counted'} stands above the noise "
+        "floor",
         holds=bound <= accuracy,
         statistic=bound,
         threshold=accuracy,
+        reason=reason,
+    )
+
+
+def _full_rank(spectrum: Spectrum, given_up: int, *, decided: bool) -> Condition:
+    rank = spectrum.rank()
+    full = rank == spectrum.width
+    # Below a stated error a value may be zero or not: it is not shown to be.
+    open_ones = spectrum.error > 0 and not given_up
+    return Condition(
+        "full rank",
+        "ker J = {0} down to the noise floor, so that v is recovered as a whole",
+        holds=(True if full else None if open_ones else False) if decided else None,
+        statistic=float(rank),
+        threshold=float(spectrum.width),
         reason=(
-            "an error E of J turns row space and solution by at most ||E||/(gap - ||E||) each "
-            "(Wedin 1973, doi:10.1007/BF01933494; theory.md R5)"
+            f"{given_up} directions above the noise floor are given up"
+            if given_up
+            else "the part of v in ker J changes no output (theory.md N1)"
         ),
     )
 
 
-def _full_rank(spectrum: Spectrum, *, decided: bool) -> Condition:
-    rank = spectrum.rank()
-    full = rank == spectrum.width
-    return Condition(
-        "full rank",
-        "ker J = {0} down to the noise floor, so that v is recovered as a whole",
-        # Below a stated error a value may be zero or not: it is not shown to be.
-        holds=(True if full else None if spectrum.error > 0 else False) if decided else None,
-        statistic=float(rank),
-        threshold=float(spectrum.width),
-        reason="the part of v in ker J changes no output (theory.md N1)",
-    )
+def _factors(matrix: np.ndarray, spectrum: Spectrum) -> tuple[np.ndarray, np.ndarray]:
+    """QR of J on its row space, for least squares there.
 
-
-def _minimum_norm(matrix: np.ndarray, values: np.ndarray, spectrum: Spectrum) -> np.ndarray:
-    """Least squares inside the row space.
-
-    By QR and not by dividing by squared singular values: J times the basis has orthogonal columns
-    only to rounding, which the square of the condition number would amplify.
+    And no division by squared singular values: J times the basis has orthogonal columns only to
+    rounding, which the square of the condition number would amplify.
     """
-    basis = spectrum.row_space
-    orthonormal, triangle = np.linalg.qr(matrix @ basis)
-    return basis @ np.linalg.solve(triangle, orthonormal.T @ values)
+    orthonormal, triangle = np.linalg.qr(matrix @ spectrum.row_space)
+    return orthonormal, triangle
+
+
+def _minimum_norm(
+    values: np.ndarray, spectrum: Spectrum, factors: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    orthonormal, triangle = factors
+    return spectrum.row_space @ np.linalg.solve(triangle, orthonormal.T @ values)
 
 
 def _consistency(
     matrix: np.ndarray,
     values: np.ndarray,
     vector: np.ndarray,
+    residual: float,
     spectrum: Spectrum,
     relative_error: float,
     response_error: float,
@@ -156,10 +212,10 @@ def _consistency(
     """Distance of the response from col(J), against what the errors and rounding allow.
 
     An exact Ja leaves a residual of at most ||E a||, and the estimate is shorter than a by at most
-    ``relative_error`` of a's norm.
+    ``relative_error`` of a's norm. Where directions are given up they count to col(J), but not to
+    the length of the estimate, so that a vector mostly in them may be called inconsistent.
     """
     size = float(np.linalg.norm(values))
-    residual = float(np.linalg.norm(values - matrix @ vector))
     decidable = relative_error < 1
     longest = np.linalg.norm(vector) / (1 - relative_error) if decidable else np.inf
     rounding = max(matrix.shape) * np.finfo(np.float64).eps * size

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from identifiability.options import SeedOfNothing
+
 
 def command(
     directory: Annotated[
@@ -20,6 +22,7 @@ def command(
     ] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Show it in a browser.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not print where it is.")] = False,
+    _seed: SeedOfNothing = 0,
 ) -> None:
     """Write the HTML report of what a directory holds.
 

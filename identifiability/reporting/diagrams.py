@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -28,7 +27,7 @@ def picture(diagram: dict[str, Any]) -> Picture:
     """The same with its words; greys of a map are data and stay as they are in the dark."""
     panels = max(len(diagram["panels"]), 1)
     return Picture(
-        name=re.sub(r"\W+", "_", diagram["name"]),
+        name=diagram["name"],
         title=diagram["title"],
         caption=summary(diagram),
         fill=partial(_fill, diagram=diagram, columns=panels),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from zlib import crc32
 
 import matplotlib.style
 from matplotlib.axes import Axes
@@ -26,6 +27,7 @@ _METADATA = {
     "png": {"Software": None},
 }
 FORMATS = tuple(_METADATA)
+_LONGEST = 100  # letters of a file's name: far below what any file system takes
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Picture:
     Attributes
     ----------
     name
-        Of its file and of its place in the page: letters, digits and underscores.
+        Of its file and of its place in the page; other characters than those of a plain name are
+        replaced.
     title, caption
         What it is, and what it shows in words for those who do not see it.
     fill
@@ -54,6 +57,9 @@ class Picture:
     height: float = 3.8
     themed: bool = True
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", plain_name(self.name))
+
     def svg(self) -> str:
         """The SVG element, with its text alternative."""
         text = self.written("svg").decode()
@@ -69,6 +75,16 @@ class Picture:
         if kind != "svg":
             return stream.getvalue()
         return _described(stream.getvalue().decode(), self).encode()
+
+
+def plain_name(name: str) -> str:
+    """A name that can be that of a file anywhere; different for different names.
+
+    Names of figures come from results, which anyone may have written: a claim called
+    ``../../index`` is to stay in its folder.
+    """
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:_LONGEST]
+    return name if name and plain == name else f"{plain}_{crc32(name.encode(errors='replace')):08x}"
 
 
 def _described(text: str, picture: Picture) -> str:

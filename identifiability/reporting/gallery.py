@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -176,12 +175,12 @@ def _geometry(llm: dict[str, Any]) -> list[Picture]:
 
 def audit_pictures(name: str, audit: dict[str, Any]) -> list[Picture]:
     """The spectrum that the class comes from, and the divergence along the witness's step."""
-    prefix, settings = re.sub(r"\W+", "_", name), audit["settings"]
+    settings = audit["settings"]
     found = []
     if audit["spectrum"]:
         caption = "Right of the mark lie the directions of the class."
         draw = partial(spectra.spectra, entries=audit["spectrum"], epsilon=settings["epsilon"])
-        found.append(Picture(f"{prefix}_spectrum", "Spectrum of the audit", caption, on_axes(draw)))
+        found.append(Picture(f"{name}_spectrum", "Spectrum of the audit", caption, on_axes(draw)))
     witness = audit["vector"]["witness"]
     if witness and witness["along_its_step"]:
         caption = (
@@ -194,7 +193,7 @@ def audit_pictures(name: str, audit: dict[str, Any]) -> list[Picture]:
             epsilon=settings["epsilon"],
             of="steps from v to the witness",
         )
-        found.append(Picture(f"{prefix}_witness", "Towards the witness", caption, on_axes(draw)))
+        found.append(Picture(f"{name}_witness", "Towards the witness", caption, on_axes(draw)))
     return found
 
 

@@ -6,18 +6,10 @@ import math
 from importlib.resources import files
 from typing import Any
 
+from identifiability.errors import InvalidInput
+from identifiability.mathml import mathml
 from identifiability.reporting import drawing, gallery, tables
-
-# The greys of the figures, which follow the page into the dark.
-_THEMED = {
-    drawing.INK: "var(--ink)",
-    drawing.SOFT: "var(--soft)",
-    drawing.GRID: "var(--line)",
-    drawing.BAND: "var(--band)",
-    "#ffffff": "var(--paper)",
-    "#000000": "var(--ink)",
-}
-
+from identifiability.reporting.inline import inline
 
 _BROAD = 7.0
 """Inches from which on a picture takes the whole width, and on a phone scrolls in its own box."""
@@ -34,7 +26,7 @@ def render(results: dict[str, Any]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    filters = (mathml, number, interval, spaced, verdict_mark)
+    filters = (formula, number, interval, spaced, verdict_mark)
     environment.filters |= {one.__name__: one for one in filters}
     folder = files("identifiability.reporting")
     llm = results["llm"]
@@ -59,32 +51,28 @@ def shown(pictures: list[drawing.Picture]) -> list[dict[str, Any]]:
     """Pictures as elements of the page."""
     return [
         {
-            "svg": _inline(p),
+            "svg": inline(p),
             "title": p.title,
             "caption": p.caption,
             "broad": p.width > _BROAD,
+            "width": 72 * p.width,
+            "ratio": p.width / p.height,
         }
         for p in pictures
     ]
 
 
-def _inline(picture: drawing.Picture) -> Any:
+def formula(latex: str) -> Any:
+    """A formula of a theorem on a line of its own; one that cannot be typeset, as it was written.
+
+    Theorems may come from elsewhere, and one of their formulas is no reason to show nothing.
+    """
     from markupsafe import Markup
 
-    text = picture.svg()
-    if picture.themed:
-        for colour, name in _THEMED.items():
-            text = text.replace(colour, name)
-        text = text.replace("<svg", '<svg class="themed"', 1)
-    return Markup(text)
-
-
-def mathml(latex: str) -> Any:
-    """LaTeX as MathML, which browsers render without a script."""
-    import latex2mathml.converter
-    from markupsafe import Markup
-
-    return Markup(latex2mathml.converter.convert(latex, display="block"))
+    try:
+        return Markup(mathml(latex, display=True))
+    except InvalidInput:
+        return Markup("<pre>{}</pre>").format(latex)
 
 
 def number(value: float | None, digits: int = 3) -> str:

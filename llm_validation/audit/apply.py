@@ -23,7 +23,7 @@ from identifiability.choose import shortened, unknown
 from identifiability.errors import InvalidInput
 from identifiability.plain_file import plain_file
 from llm_validation.audit.bench import Bench, Case
-from llm_validation.audit.cases import cases_of, encoded
+from llm_validation.audit.cases import COMPLETION_TOKENS, cases_of, encoded
 from llm_validation.audit.class_size import ClassSize, mean_of, null_dimension
 from llm_validation.audit.observable import Observable
 from llm_validation.audit.prompts import read_prompts
@@ -55,15 +55,37 @@ class Further:
             raise unknown("key to apply", key, KEYS)
         return cls(key, value)
 
-    def check(self, model: LanguageModel, layer: int, *, chat: bool) -> None:
-        """Refuse, before anything is measured, a value that cannot be read or used."""
+    def check(
+        self,
+        model: LanguageModel,
+        layer: int,
+        observable: Observable,
+        choosing: Sequence[list[int]],
+        *,
+        chat: bool,
+    ) -> None:
+        """Refuse, before anything is measured, a value that cannot be read or used.
+
+        ``choosing`` are the token ids of the prompts that choose the class.
+        """
         if self.key == "layers":
             _other_layers(self.value, model, layer)
-        elif self.key == "environments":
+            return
+        if observable.kind == "score":
+            raise InvalidInput(
+                f"a score is observed on its trait's own prompts, got {self.key} to apply; apply "
+                "layers, or observe next-token"
+            )
+        more = COMPLETION_TOKENS if observable.kind == "completion" else 0
+        if self.key == "environments":
             for prompts in _environments(self.value).values():
-                encoded(model, prompts, chat=chat)
-        else:
-            encoded(model, read_prompts(self.value), chat=chat)
+                encoded(model, prompts, chat=chat, more=more)
+            return
+        found = encoded(model, read_prompts(self.value), chat=chat, more=more)
+        if {tuple(one.ids) for one in found} & {tuple(one) for one in choosing}:
+            raise InvalidInput(
+                f"{self.value} holds prompts that choose the class already; remove them"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +150,13 @@ def _joint(
         0.0,
         float(most),
         (float(least), float(most)),
-        f"applied: class {audited.size.dimension} -> at most {most}, at least {least}",
+        f"applied {', '.join(others)}: class {audited.size.dimension} -> {_between(least, most)}",
         applied=True,
     )
+
+
+def _between(least: int, most: int) -> str:
+    return f"{most}" if least == most else f"between {least} and {most}"
 
 
 def _other_layers(value: str, model: LanguageModel, audited: int) -> list[int]:
@@ -182,8 +208,6 @@ def _of_environments(value: str, audited: Audited) -> dict[str, np.ndarray]:
 
 def _prompts(value: str, audited: Audited) -> Recovery:
     cases = _cases(read_prompts(value), audited)
-    if {tuple(case.ids) for case in cases} & {tuple(case.ids) for case in audited.choosing}:
-        raise InvalidInput(f"{value} holds prompts that chose the class already; remove them")
     metrics = [*audited.metrics, *audited.bench.metrics(cases, audited.base)]
     rng = np.random.default_rng(audited.seed)
     size = ClassSize.of(metrics, audited.epsilon, audited.radius, rng)
@@ -204,5 +228,5 @@ def _prompts(value: str, audited: Audited) -> Recovery:
 
 
 def _cases(prompts: Sequence[str], audited: Audited) -> list[Case]:
-    ids = encoded(audited.bench.model, prompts, chat=audited.chat)
-    return cases_of(audited.bench, audited.observable, ids, audited.seed)
+    found = encoded(audited.bench.model, prompts, chat=audited.chat)
+    return cases_of(audited.bench, audited.observable, found, audited.seed)

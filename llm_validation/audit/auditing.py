@@ -6,36 +6,29 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from identifiability.errors import InvalidInput
 from identifiability.progress import Advance, silent
 from identifiability.store import Store
-from identifiability.validation import as_number
 from llm_validation.audit.answer import Audit
 from llm_validation.audit.apply import Audited, Further, applied
+from llm_validation.audit.asked import Asked
 from llm_validation.audit.behaviour import control_cells, scored, side_by_side, text_cells
 from llm_validation.audit.bench import Bench, Case
-from llm_validation.audit.cases import check_prompts, dealt
+from llm_validation.audit.cases import dealt
 from llm_validation.audit.class_size import ClassSize
 from llm_validation.audit.comparison import compared
 from llm_validation.audit.judged import rows_of, verdict_of
-from llm_validation.audit.observable import Observable
-from llm_validation.audit.prompts import COUNT, Halves, read_prompts
+from llm_validation.audit.prompts import COUNT, Halves
 from llm_validation.audit.record import Power
 from llm_validation.audit.settle import ways_out
 from llm_validation.audit.steered_class import SteeredClass
 from llm_validation.audit.strength_range import FirstOrderRange
 from llm_validation.audit.symmetry import shift_symmetry
-from llm_validation.audit.vector_input import Given, named, the_vector
+from llm_validation.audit.vector_input import Given, named
 from llm_validation.audit.witness import find_witness
-from llm_validation.dataset import Trait, load_trait
-from llm_validation.inputs import states
-from llm_validation.models import DEFAULT_MODEL, LanguageModel, load_model
-from llm_validation.scoring.positive_control import control_questions
-from llm_validation.structure import decoder_of
+from llm_validation.models import DEFAULT_MODEL, LanguageModel
 
 EPSILON = 0.01
 """Nats: about 230 samples for errors that sum to 0.05 (theory.md N7)."""
@@ -101,29 +94,24 @@ def audit(
     InvalidInput
         If something given cannot be used, or something could not be measured.
     """
-    _positive("alpha", alpha)
-    _positive("epsilon", epsilon)
-    observable = Observable.parse(observe)
-    further = [Further.parse(text) for text in apply]
-    if observable.kind == "score" and prompts is not None:
-        raise InvalidInput(
-            "a score is observed on its trait's own prompts; leave prompts out, or observe "
-            "next-token"
-        )
-    observed_trait = load_trait(observable.trait) if observable.trait is not None else None
-    wanted = load_trait(trait) if trait is not None else observed_trait
-    texts = read_prompts(prompts) if isinstance(prompts, str | os.PathLike | None) else prompts
-    loaded = load_model(model) if isinstance(model, str) else model
-    audited = the_vector(vector, loaded, layer)
-    states(decoder_of(loaded), alpha * audited.vector, "alpha * vector")
-    others = [(named(one), the_vector(one, loaded, audited.layer)) for one in compare]
-    if wanted is None:
-        wanted = _shipped(audited.trait)
-    if wanted is not None:
-        control_questions(loaded, wanted)  # refuses at once what it could not score at the end
-    check_prompts(loaded, observed_trait, texts, chat, count, seed)
-    for one in further:
-        one.check(loaded, audited.layer, chat=chat)
+    asked = Asked.of(
+        vector,
+        model,
+        layer,
+        prompts=prompts,
+        chat=chat,
+        count=count,
+        alpha=alpha,
+        epsilon=epsilon,
+        observe=observe,
+        trait=trait,
+        compare=compare,
+        apply=apply,
+        seed=seed,
+        workers=workers,
+    )
+    loaded, audited, observable = asked.model, asked.vector, asked.observable
+    wanted = asked.scored_trait
     from threadpoolctl import threadpool_limits
 
     # One thread: the order in which threads add up decides the last digits of the answer.
@@ -133,7 +121,9 @@ def audit(
         Store(Path(out if out is not None else folder), seed=seed) as store,
     ):
         bench = Bench(loaded, audited.layer, store, workers, advance)
-        halves, variance = dealt(bench, observable, observed_trait, texts, chat, count, seed)
+        halves, variance = dealt(
+            bench, observable, asked.observed_trait, asked.prompts, chat, count, seed
+        )
         base = alpha * audited.vector
         metrics, found, size = _class(bench, halves, base, epsilon, seed)
         witness = None
@@ -153,8 +143,8 @@ def audit(
             if wanted is not None:
                 score = scored(bench, wanted, base, other, _rng(seed, "score"))
         data = Audited(bench, observable, halves.choosing, metrics, base, epsilon, size, chat, seed)
-        done = [applied(one, data) for one in further]
-        ways = [w for w in ways_out(audited.vector, size) if _open(w.assumption, further)]
+        done = [applied(one, data) for one in asked.further]
+        ways = [w for w in ways_out(audited.vector, size) if _open(w.assumption, asked.further)]
         rows = rows_of(
             layer=audited.layer,
             alpha=alpha,
@@ -189,7 +179,7 @@ def audit(
             representative=found.whole.representative / alpha,
             comparisons=tuple(
                 compared(name, audited.vector, one.vector, metrics, _rng(seed, "compare"))
-                for name, one in others
+                for name, one in asked.others
             ),
             ways_out=tuple(done + ways),
             power=None if witness is None else Power.of(witness, score, observable),
@@ -223,22 +213,6 @@ def _strengths(
 
 def _open(assumption: str, further: Sequence[Further]) -> bool:
     return assumption not in {one.key for one in further}
-
-
-def _shipped(name: str | None) -> Trait | None:
-    """The trait that a vector's file names, if it is one of ours."""
-    if name is None or not name.isidentifier():
-        return None
-    try:
-        return load_trait(name)
-    except InvalidInput:
-        return None  # a trait of the user's own: its file is given with trait=
-
-
-def _positive(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < np.inf:
-        raise InvalidInput(f"{name} must be a positive finite number, got {value!r}; mend it")
-    as_number(value, name)
 
 
 def _rng(seed: int, name: str) -> np.random.Generator:

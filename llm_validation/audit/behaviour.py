@@ -22,7 +22,7 @@ TOKENS = 24
 
 @dataclass(frozen=True)
 class Texts:
-    """Greedy completions of one held-out prompt: unsteered, under v, under the witness."""
+    """Greedy completions of one held-out prompt, as it was given: unsteered, under v, under v'."""
 
     prompt: str
     unsteered: str
@@ -54,7 +54,7 @@ def side_by_side(
     """Of the first few cases."""
     cells = text_cells(bench, cases, base, other)
     return [
-        Texts(bench.model.tokenizer.decode(case.ids, skip_special_tokens=True), *found["texts"])
+        Texts(case.text, *found["texts"])
         for case, found in zip(cases[:SHOWN], bench.results(cells), strict=True)
     ]
 

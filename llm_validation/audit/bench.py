@@ -27,10 +27,12 @@ the order of their squares; a state may come out equal to itself bit by bit and 
 
 @dataclass(frozen=True)
 class Case:
-    """A prompt's token ids, and what of its output is observed (``observed.observed``)."""
+    """A prompt's token ids, what of its output is observed (``observed.observed``), and its text
+    without a template, for people."""
 
     ids: list[int]
     observe: dict[str, Any]
+    text: str = ""
 
 
 @dataclass(frozen=True, eq=False)

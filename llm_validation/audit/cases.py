@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from identifiability.errors import InvalidInput
+from llm_validation.audit.behaviour import TOKENS
 from llm_validation.audit.bench import MEASUREMENTS, Bench, Case
 from llm_validation.audit.observable import Observable
 from llm_validation.audit.prompts import FEWEST, Halves
@@ -21,8 +22,17 @@ from llm_validation.structure import decoder_of
 COMPLETION_TOKENS = 20
 
 
-def encoded(model: LanguageModel, prompts: Sequence[str], *, chat: bool) -> list[list[int]]:
-    """Token ids of each prompt.
+class Prompt(NamedTuple):
+    """As it was given, and as the model reads it: in the chat template, where there is one."""
+
+    text: str
+    ids: list[int]
+
+
+def encoded(
+    model: LanguageModel, prompts: Sequence[str], *, chat: bool, more: int = 0
+) -> list[Prompt]:
+    """Prompts with token ids, which have to leave room in the context for ``more``.
 
     Raises
     ------
@@ -31,27 +41,28 @@ def encoded(model: LanguageModel, prompts: Sequence[str], *, chat: bool) -> list
     """
     decoder = decoder_of(model)
     ids = [token_ids(decoder, encode(model, text, chat=chat))[0].tolist() for text in prompts]
+    longest = max(map(len, ids), default=0)
+    if decoder.context is not None and longest + more > decoder.context:
+        raise InvalidInput(
+            f"prompts must leave room for {more} more of {decoder.context} tokens, got one of "
+            f"{longest}; shorten it"
+        )
     if len({tuple(one) for one in ids}) < len(ids):
         raise InvalidInput(
             "prompts must differ in their tokens, two of them are equal; remove one, since one "
             "half chooses what the other measures"
         )
-    return ids
+    return [Prompt(*both) for both in zip(prompts, ids, strict=True)]
 
 
 def cases_of(
-    bench: Bench, observable: Observable, prompts: Sequence[list[int]], seed: int
+    bench: Bench, observable: Observable, prompts: Sequence[Prompt], seed: int
 ) -> list[Case]:
-    """Cases of prompts under any observable but a score."""
+    """Cases of prompts under any observable but a score, which has prompts of its own."""
     if observable.kind == "next-token":
-        return [Case(ids, {"kind": "next-token"}) for ids in prompts]
+        return [Case(ids, {"kind": "next-token"}, text) for text, ids in prompts]
     if observable.kind == "topk":
-        return [Case(ids, {"kind": "topk", "k": observable.k}) for ids in prompts]
-    if observable.kind == "score":
-        raise InvalidInput(
-            "a score is observed on its trait's own prompts, got others; leave them out, or "
-            "observe next-token"
-        )
+        return [Case(ids, {"kind": "topk", "k": observable.k}, text) for text, ids in prompts]
     cells = [
         bench.cell(
             f"{MEASUREMENTS}.generated_text:measure",
@@ -61,15 +72,20 @@ def cases_of(
             displacements=np.zeros((1, bench.model.width)),
             max_tokens=COMPLETION_TOKENS,
             temperature=1.0,
-            # The law of a completion is that of a sample; the greedy one is no sample of it.
-            seed=seed,
+            # The law of a completion is that of a sample; the greedy one is no sample of it. Each
+            # prompt has its own noise: intervals are over independent prompts.
+            seed=_noise(ids, seed),
         )
-        for ids in prompts
+        for _, ids in prompts
     ]
     return [
-        Case(ids, {"kind": "completion", "completion": found["token_ids"][0]})
-        for ids, found in zip(prompts, bench.results(cells), strict=True)
+        Case(ids, {"kind": "completion", "completion": found["token_ids"][0]}, text)
+        for (text, ids), found in zip(prompts, bench.results(cells), strict=True)
     ]
+
+
+def _noise(ids: Sequence[int], seed: int) -> int:
+    return int(np.random.SeedSequence([seed, *ids]).generate_state(1)[0])
 
 
 def score_cases(bench: Bench, trait: Trait, count: int, seed: int) -> tuple[Halves[Case], float]:
@@ -83,8 +99,8 @@ def score_cases(bench: Bench, trait: Trait, count: int, seed: int) -> tuple[Halv
         If the trait has fewer than four pairs of a split, or the score does not vary.
     """
     choosing, measuring = (
-        [settings(bench.model, pair) for pair in _of_split(trait, split, count // 2, seed)]
-        for split in SPLITS
+        [(pair.prompt, settings(bench.model, pair)) for pair in pairs]
+        for pairs in (_of_split(trait, split, count // 2, seed) for split in SPLITS)
     )
     cells = [
         bench.cell(
@@ -94,16 +110,17 @@ def score_cases(bench: Bench, trait: Trait, count: int, seed: int) -> tuple[Halv
             layer=bench.layer,
             displacements=np.zeros((1, bench.model.width)),
         )
-        for one in choosing
+        for _, one in choosing
     ]
     scores = [LogOdds.of(found).per_token[0] for found in bench.results(cells)]
     variance = float(np.var(scores, ddof=1))
     if variance == 0:
         raise InvalidInput(f"the score of {trait.name!r} must vary over prompts to be read so")
 
-    def case(one: dict[str, Any]) -> Case:
+    def case(asked: tuple[str, dict[str, Any]]) -> Case:
+        text, one = asked
         seen = {"kind": "score", "completions": one["completions"], "variance": variance}
-        return Case(one["prompt_ids"], seen)
+        return Case(one["prompt_ids"], seen, text)
 
     return Halves(tuple(map(case, choosing)), tuple(map(case, measuring))), variance
 
@@ -128,13 +145,13 @@ def check_prompts(
     chat: bool,
     count: int,
     seed: int,
-) -> None:
-    """Refuse, before anything is measured, prompts that ``dealt`` would refuse."""
+) -> list[list[int]]:
+    """Refuse, before anything is measured, prompts that could not be; those that would choose."""
     if trait is None:
-        Halves.of(encoded(model, prompts, chat=chat), count, seed)
-        return
-    for split in SPLITS:
-        _of_split(trait, split, count // 2, seed)
+        found = encoded(model, prompts, chat=chat, more=max(COMPLETION_TOKENS, TOKENS))
+        return [one.ids for one in Halves.of(found, count, seed).choosing]
+    parts = [_of_split(trait, split, count // 2, seed) for split in SPLITS]
+    return [settings(model, pair)["prompt_ids"] for pair in parts[0]]
 
 
 def dealt(

@@ -134,7 +134,7 @@ def rows_of(
             )
         )
     if scored is not None and scored.equivalence is not None:
-        rows.append(_score_row(scored, shared))
+        rows.append(score_row(scored, shared))
     return adjusted(rows)
 
 
@@ -147,9 +147,10 @@ def _judged(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def _score_row(scored: Scored, shared: dict[str, Any]) -> ClaimResult:
-    tested = scored.equivalence
-    assert tested is not None
+def score_row(scored: Scored, shared: dict[str, Any]) -> ClaimResult:
+    """The witness's effect on a valid score as a share of the vector's."""
+    tested, effect, witness = scored.equivalence, scored.effect, scored.witness_effect
+    assert tested is not None and effect is not None and witness is not None
     if tested.equivalent:
         outcome = Outcome.CONFIRMED
     elif tested.low > 1 + EQUIVALENCE_FRACTION or tested.high < 1 - EQUIVALENCE_FRACTION:
@@ -168,7 +169,7 @@ def _score_row(scored: Scored, shared: dict[str, Any]) -> ClaimResult:
         prediction_interval=None,
         margin=EQUIVALENCE_FRACTION,
         unit="effect of v' / effect of v",
-        measured=None,
+        measured=witness.estimate / effect.estimate if effect.estimate else None,
         interval=(tested.low, tested.high),
         n_prompts=tested.n,
         verdict=outcome,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from identifiability.choose import shortened, unknown
@@ -61,6 +62,14 @@ class Observable:
             return cls("score", trait=parameter)
         raise unknown("observable", text, KINDS)
 
+    def check_words(self, words: int) -> None:
+        """Raises InvalidInput unless a vocabulary of so many words has k likeliest and a rest."""
+        if self.k is not None and self.k >= words:
+            raise InvalidInput(
+                f"observe must be topk:K with K between 1 and {words - 1} for this model, got "
+                f"{self.k}; for all of its words observe next-token"
+            )
+
     @property
     def text(self) -> str:
         """As it is given on the command line."""
@@ -70,11 +79,12 @@ class Observable:
     @property
     def words(self) -> str:
         """In words."""
+        trait = None if self.trait is None else Path(self.trait).stem
         return {
             "next-token": "distribution of the next token",
             "topk": f"{self.k} likeliest next tokens and the rest",
             "completion": "all tokens of a completion sampled from the unsteered model",
-            "score": f"log-odds of {self.trait} completions (nats under a Gaussian reading)",
+            "score": f"log-odds of {trait} completions (nats under a Gaussian reading)",
         }[self.kind]
 
     @property

@@ -15,6 +15,7 @@ metric G is that of its divergence: KL(base, base + delta) = 1/2 delta^T G delta
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Protocol
@@ -22,7 +23,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from identifiability.errors import InvalidInput
+from llm_validation.audit.float64_copy import float64_copy
 from llm_validation.completion_likelihood import OppositeCompletions, from_last_prompt_token
 from llm_validation.continuation import Continuation
 from llm_validation.models import LanguageModel
@@ -56,10 +57,10 @@ def observed(
     """
     kind = observe["kind"]
     if kind == "next-token":
-        there = _continuation(model, tuple(ids), layer)
+        there = Continuation(model, ids, layer)
         return _Distribution(there, there.state)
     if kind == "topk":
-        return _TopK(_continuation(model, tuple(ids), layer), observe["k"])
+        return _TopK(Continuation(model, ids, layer), observe["k"])
     if kind == "completion":
         completion = from_last_prompt_token(model, ids, observe["completion"], layer)
         return _Distribution(completion, None)
@@ -69,8 +70,8 @@ def observed(
 
 # An audit measures along several sets of steps on the same few prompts, and building is half of it.
 @lru_cache(maxsize=16)
-def _continuation(model: LanguageModel, ids: tuple[int, ...], layer: int) -> Continuation:
-    return Continuation(model, list(ids), layer)
+def _kept(model: LanguageModel, observe: str, ids: tuple[int, ...], layer: int) -> Observed:
+    return observed(model, json.loads(observe), list(ids), layer)
 
 
 class _Distribution:
@@ -98,9 +99,6 @@ class _TopK:
     """The likeliest words of the unsteered model, and the rest as one outcome."""
 
     def __init__(self, there: Continuation, k: int) -> None:
-        words = there.logits.numel()
-        if not 1 <= k < words:
-            raise InvalidInput(f"topk must be between 1 and {words - 1} for this model, got {k}")
         self._there, self._words = there, there.logits.topk(k).indices
 
     def metric(self, base: np.ndarray) -> np.ndarray:
@@ -154,7 +152,7 @@ def metric(
     base: np.ndarray,
 ) -> dict[str, Any]:
     """Cell: ``metric`` (d, d) of one prompt at the model steered by ``base``."""
-    return {"metric": observed(model, observe, ids, layer).metric(base)}
+    return {"metric": _kept(model, json.dumps(observe), tuple(ids), layer).metric(base)}
 
 
 def wide_metrics(
@@ -167,9 +165,9 @@ def wide_metrics(
 ) -> dict[str, Any]:
     """Cell: ``metrics`` (n, d, d) of the prompts, computed in float64.
 
-    All in one cell, so that there is one copy of the model in float64 at a time.
+    All in one cell, so that there is one copy of the model in float64 at a time; nothing keeps it.
     """
-    wide = model.to_dtype("float64")
+    wide = float64_copy(model, layer)
     asked = zip(prompts, observes, strict=True)
     return {"metrics": np.array([observed(wide, o, ids, layer).metric(base) for ids, o in asked])}
 
@@ -192,7 +190,7 @@ def steps_apart(
         steps, in nats; ``floor``, what rounding alone shows between ``base`` and itself, one row
         among others.
     """
-    there = observed(model, observe, ids, layer)
+    there = _kept(model, json.dumps(observe), tuple(ids), layer)
     rows = np.concatenate([base + steps, base[None]])
     measured = there.divergences(base, rows)
     return {

@@ -12,6 +12,7 @@ from llm_validation.audit.settle import Recovery
 
 COLUMNS = 100
 CONTEXT = 20  # characters shown before two completions part
+NAME = 40  # characters of a model's name
 _HOLDS = {True: "holds", False: "fails", None: "not decided"}
 
 
@@ -23,7 +24,7 @@ def screen(audit: AuditRecord) -> str:
 
 def _head(audit: AuditRecord) -> Iterator[str]:
     yield (
-        f"{audit.source} on {audit.model['name']} ({audit.model['dtype']}), after block "
+        f"{audit.source} on {_end(audit.model['name'])} ({audit.model['dtype']}), after block "
         f"{audit.layer}; ‖v‖ = {audit.vector.norm:.3g}, alpha {audit.alpha:g}"
     )
 
@@ -78,7 +79,7 @@ def _witness(audit: AuditRecord) -> Iterator[str]:
     where = "inside" if found.as_predicted else "OUTSIDE"
     yield (
         f"  predicted {found.predicted:.2g} nats [{found.predicted_low:.2g}, "
-        f"{found.predicted_high:.2g}] on other prompts, to second order (a random step: "
+        f"{found.predicted_high:.2g}] on other prompts, second order (random step: "
         f"{found.random_step:.2g})"
     )
     yield (
@@ -101,11 +102,11 @@ def _score(audit: AuditRecord) -> Iterator[str]:
         )
         return
     tested = scored.equivalence
-    word = "equivalent" if tested.equivalent else "not shown equivalent"
-    yield (
+    word = "within" if tested.equivalent else "not shown within"
+    yield from _wrapped(
         f"  {scored.trait} score: v {scored.effect.estimate:+.3g}, v' "
-        f"{scored.witness_effect.estimate:+.3g} nats/token, ratio [{tested.low:.2g}, "
-        f"{tested.high:.2g}]: {word} to 20 %, p = {tested.p:.1g}"
+        f"{scored.witness_effect.estimate:+.3g} nats/token,",
+        f" ratio [{tested.low:.2g}, {tested.high:.2g}]: {word} 20 %, p = {tested.p:.1g}",
     )
 
 
@@ -180,8 +181,8 @@ def _needed(audit: AuditRecord, power: Power) -> Iterator[str]:
     what = "to tell v from v' (0.05 each)"
     if audit.observable.counts_outputs:
         value, most, least = (_samples(count) for count in power.outputs)
-        drawn = "of prompts drawn like these"
-        yield f"Power: at least {value} outputs [{least}, {most}] {drawn} {what}"
+        counted = f"Power: at least {value} outputs [{least}, {most}] of prompts drawn like these"
+        yield from _wrapped(counted, f" {what}")
     else:
         yield f"Power: no number of outputs {what} for this observable"
     if power.score is not None:
@@ -194,10 +195,10 @@ def _samples(count: int | None) -> str:
 
 def _limits(audit: AuditRecord) -> Iterator[str]:
     template = "chat template" if audit.chat else "raw prompts"
-    yield (
-        f"Holds for: {audit.observable.words}; steered at the last prompt token"
-        f"{'' if audit.observable.kind in ('next-token', 'topk') else ' on'},"
-    )
+    where = "at the last prompt token"
+    if audit.observable.kind not in ("next-token", "topk"):
+        where = "from the last prompt token on"
+    yield from _wrapped(f"Holds for: {audit.observable.words};", f" steered {where},")
     variance = (
         "" if audit.score_variance is None else f", score variance {audit.score_variance:.3g}"
     )
@@ -205,6 +206,17 @@ def _limits(audit: AuditRecord) -> Iterator[str]:
         f"  {audit.chosen_on} prompts to choose and {audit.measured_on} to measure ({template}), "
         f"layer {audit.layer} alone{variance}, seed {audit.seed}"
     )
+
+
+def _wrapped(start: str, end: str) -> list[str]:
+    """One line, or two where it would be cut."""
+    indent = " " * (len(start) - len(start.lstrip()) + 1)
+    return [start + end] if len(start + end) <= COLUMNS else [start, indent + end]
+
+
+def _end(name: str) -> str:
+    """Of a model in a folder, the end of its path: the line has more to say."""
+    return name if len(name) <= NAME else f"…{name[1 - NAME :]}"
 
 
 def _cut(line: str) -> str:

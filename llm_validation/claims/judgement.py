@@ -44,6 +44,10 @@ COSINE_MARGIN = 0.1
 """Of a predicted cosine. The two readings that matter, recovered and mostly lost, are farther
 apart than that."""
 
+ROUNDING = (1e-3, 1e-6)
+"""Relative and absolute: by so much ends of intervals may differ between machines, libraries and
+numbers of threads (docs/robustness.md). A verdict that this could change says so."""
+
 FEWEST_CLUSTERS = 6
 """Below, the ends of a bootstrap are missed by 5 % to 32 % where 2.5 % is meant (400 normal samples
 of 2 to 5 clusters), and the t distribution behind its p-values has hardly any degrees left."""
@@ -57,14 +61,16 @@ def within(value: Interval, low: float, high: float, what: str) -> Judgement:
     if reason := _no_level(value):
         return Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
     found = f"{what} in [{value.low:+.3g}, {value.high:+.3g}]"
-    edges = f"[{low:.3g}, {high:.3g}]"
+    edges, near = f"[{low:.3g}, {high:.3g}]", _at_margin(value, low, high)
     p_confirm = max(_p_above(value, low), _p_below(value, high))
     p_refute = min(1.0, 2 * min(_p_below(value, low), _p_above(value, high)))
     if low <= value.low and value.high <= high:
-        return Judgement(Outcome.CONFIRMED, f"{found}, inside {edges}", p_confirm, p_refute)
+        reason = f"{found}, inside {edges}{near}"
+        return Judgement(Outcome.CONFIRMED, reason, p_confirm, p_refute)
     if value.low > high or value.high < low:
-        return Judgement(Outcome.REFUTED, f"{found}, outside {edges}", p_confirm, p_refute)
-    reason = f"{found}, across an edge of {edges}: more prompts needed"
+        reason = f"{found}, outside {edges}{near}"
+        return Judgement(Outcome.REFUTED, reason, p_confirm, p_refute)
+    reason = f"{found}, across an edge of {edges}: more prompts needed{near}"
     return Judgement(Outcome.INCONCLUSIVE, reason, p_confirm, p_refute)
 
 
@@ -77,15 +83,17 @@ def at_most(value: Interval, limit: float, unit: str) -> Judgement:
     """Verdict on an upper limit; the interval's ends are one-sided bounds."""
     if reason := _no_level(value):
         return Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
-    bound = f"one-sided {100 * (1 + value.level) / 2:.1f} % bound"
+    bound, near = f"one-sided {100 * (1 + value.level) / 2:.1f} % bound", _at_margin(value, limit)
     p_confirm, p_refute = _p_below(value, limit), _p_above(value, limit)
     if value.high <= limit:
-        reason = f"upper {bound} {value.high:.2g} <= {limit:g} {unit}"
+        reason = f"upper {bound} {value.high:.2g} <= {limit:g} {unit}{near}"
         return Judgement(Outcome.CONFIRMED, reason, p_confirm, p_refute)
     if value.low > limit:
-        reason = f"lower {bound} {value.low:.2g} > {limit:g} {unit}"
+        reason = f"lower {bound} {value.low:.2g} > {limit:g} {unit}{near}"
         return Judgement(Outcome.REFUTED, reason, p_confirm, p_refute)
-    reason = f"[{value.low:.2g}, {value.high:.2g}] holds {limit:g} {unit}: more prompts needed"
+    reason = (
+        f"[{value.low:.2g}, {value.high:.2g}] holds {limit:g} {unit}: more prompts needed{near}"
+    )
     return Judgement(Outcome.INCONCLUSIVE, reason, p_confirm, p_refute)
 
 
@@ -93,15 +101,17 @@ def at_least(value: Interval, limit: float, unit: str) -> Judgement:
     """Verdict on a lower limit."""
     if reason := _no_level(value):
         return Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
-    bound = f"one-sided {100 * (1 + value.level) / 2:.1f} % bound"
+    bound, near = f"one-sided {100 * (1 + value.level) / 2:.1f} % bound", _at_margin(value, limit)
     p_confirm, p_refute = _p_above(value, limit), _p_below(value, limit)
     if value.low >= limit:
-        reason = f"lower {bound} {value.low:.3g} >= {limit:g} {unit}"
+        reason = f"lower {bound} {value.low:.3g} >= {limit:g} {unit}{near}"
         return Judgement(Outcome.CONFIRMED, reason, p_confirm, p_refute)
     if value.high < limit:
-        reason = f"upper {bound} {value.high:.3g} < {limit:g} {unit}"
+        reason = f"upper {bound} {value.high:.3g} < {limit:g} {unit}{near}"
         return Judgement(Outcome.REFUTED, reason, p_confirm, p_refute)
-    reason = f"[{value.low:.3g}, {value.high:.3g}] holds {limit:g} {unit}: more prompts needed"
+    reason = (
+        f"[{value.low:.3g}, {value.high:.3g}] holds {limit:g} {unit}: more prompts needed{near}"
+    )
     return Judgement(Outcome.INCONCLUSIVE, reason, p_confirm, p_refute)
 
 
@@ -158,6 +168,15 @@ def on_every(values: np.ndarray, low: float, high: float, what: str) -> Judgemen
     outside = values[~inside]
     reason = f"{what} {outside[0]:.8g}, not {where}, in {outside.size} of {values.size} instances"
     return Judgement(Outcome.REFUTED, reason)
+
+
+def _at_margin(value: Interval, *limits: float) -> str:
+    """Said of a verdict that rounding could change, empty of others."""
+    relative, absolute = ROUNDING
+    apart = (abs(end - limit) for end in (value.low, value.high) for limit in limits)
+    if min(apart) <= absolute + relative * max(map(abs, limits)):
+        return "; at its margin: other arithmetic could decide otherwise"
+    return ""
 
 
 def _no_level(value: Interval) -> str:

@@ -15,24 +15,36 @@ singular direction of J, and nothing of what J does not see. Four predictions:
   logarithm is 2, within a half. The slope of one-sided differences would be 1.
 
 The cosine to v at the strengths of theory.md's table is reported and not judged: the size of the
-curvature has no prediction from other prompts. Singular directions below a thousandth of the first
-are left out everywhere; of the planted vector as well, but for the cosines.
+curvature has no prediction from other prompts. ``LeastSquaresRecovery`` makes every estimate; it
+gives up singular directions below a thousandth of the first everywhere, and of the planted vector
+as well, but for the cosines. How many dimensions it says beforehand that it cannot give back stands
+beside each cosine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from identifiability.cells import Cell
-from identifiability.statistics import Interval, cluster_bootstrap
-from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Prediction, result
-from llm_validation.claims.judgement import LOG_BAND, at_least, within, within_band
+from identifiability.spectrum import Spectrum
+from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
+from llm_validation.claims.judgement import LOG_BAND
 from llm_validation.claims.null_space.prompt_blocks import blocks, prompts_in_words
-from llm_validation.claims.planted.linear_block import LinearBlock
+from llm_validation.claims.planted.foreseen import beside
+from llm_validation.claims.planted.linear_block import LinearBlock, in_words
 from llm_validation.claims.planted.planted_vectors import names, planted_vectors
+from llm_validation.claims.planted.recovered_vector import (
+    COSINE_MARGIN,
+    RECOVERED,
+    SLOPE,
+    SLOPE_MARGIN,
+    WHOLE,
+    Planted,
+    judged_cosine,
+    judged_error,
+)
 from llm_validation.claims.planted.rounding_prediction import (
     expected_cosines,
     rounding_errors,
@@ -63,31 +75,7 @@ CURVATURE_STRENGTHS = (0.125, 0.25)
 
 REPORTED_STRENGTHS = (0.05, 0.25)
 
-SLOPE, SLOPE_MARGIN = 2.0, 0.5
-"""Half a power tells 2 from the 1 of one-sided differences and the 3 of one order more; the next
-order in the odd difference is a few per cent of this one."""
-
-RECOVERED = 0.95
-"""Cosine from which on a vector counts as recovered, as on the observation ladder: nine tenths of
-its energy."""
-
-COSINE_MARGIN = 0.1
-"""As there, of a cosine predicted to be less: recovered and mostly lost are farther apart."""
-
-WHOLE = "cosine to all of v"
-
 _STRENGTHS = (ROUNDING_STRENGTH, 0.05, *CURVATURE_STRENGTHS)
-
-
-@dataclass(frozen=True)
-class Planted:
-    """``Arm.data``: which of the cell's vectors, how many prompts at once, which directions."""
-
-    vector: int
-    count: int
-    strengths: tuple[float, ...]
-    basis: np.ndarray | None = None  # (d, k); all directions if None
-    predicted: np.ndarray | None = None  # (blocks,) squared errors / |v|², or cosines
 
 
 def preparation(setting: Setting) -> list[Cell]:
@@ -104,16 +92,20 @@ def predict(setting: Setting) -> list[Arm]:
 
 def judge(setting: Setting, arms: Sequence[Arm]) -> list[ClaimResult]:
     """Recover the vector from blocks of measuring prompts."""
-    keys = {(arm.cells, arm.data.count) for arm in arms}
+    keys = {(arm.prediction.layer, arm.cells, arm.data.count) for arm in arms}
     found = {key: _blocks(setting, *key) for key in keys}
-    return [_judged(setting, arm, found[arm.cells, arm.data.count]) for arm in arms]
+    return [
+        _judged(setting, arm, found[arm.prediction.layer, arm.cells, arm.data.count])
+        for arm in arms
+    ]
 
 
 def _arms(setting: Setting, layer: int) -> list[Arm]:
-    cells = _predicting(setting, layer)
-    known = {count: _blocks(setting, cells, count) for count in PROMPTS[setting.scale]}
+    cells = tuple(_predicting(setting, layer))
+    known = {count: _blocks(setting, layer, cells, count) for count in PROMPTS[setting.scale]}
+    said = {count: in_words(there) for count, there in known.items()}
     gram = sum(one["jacobian"].T @ one["jacobian"] for one in map(setting.of, cells))
-    bands = np.array_split(np.linalg.eigh(gram)[1][:, ::-1], BANDS, axis=1)
+    bands = np.array_split(Spectrum.of(gram, metric=True).eigenvectors, BANDS, axis=1)
     planted = planted_vectors(setting, NAME, layer)
     prompts = setting.prompts.measuring[: MEASURING[setting.scale]]
     measuring = tuple(_cell(setting, ids, layer, planted) for ids in prompts)
@@ -121,11 +113,11 @@ def _arms(setting: Setting, layer: int) -> list[Arm]:
     for index, (trait, kind) in enumerate(names(setting)):
         vector = planted[index]
         drafts = [
-            (f"{kind}, {prompts_in_words(count)}", "cosine", Planted(index, count, (alpha,)))
-            for count in known
+            (f"{kind}, {prompts_in_words(n)}", "cosine", Planted(index, n, (alpha,), said[n]))
+            for n in known
             for alpha in REPORTED_STRENGTHS
         ]
-        curvature = Planted(index, BAND_PROMPTS, CURVATURE_STRENGTHS)
+        curvature = Planted(index, BAND_PROMPTS, CURVATURE_STRENGTHS, said[BAND_PROMPTS])
         drafts.append((f"curvature, {kind}", "slope", curvature))
         if kind == "v":
             wholes = [(f"rounding, {prompts_in_words(count)}", count, None) for count in known]
@@ -133,13 +125,14 @@ def _arms(setting: Setting, layer: int) -> list[Arm]:
                 (f"rounding, band {band}", BAND_PROMPTS, basis)
                 for band, basis in enumerate(bands, start=1)
             ]
-            for count, there in known.items():
+            alphas = (ROUNDING_STRENGTH,)
+            for n, there in known.items():
                 cosines = expected_cosines(there, vector, ROUNDING_STRENGTH)
-                data = Planted(index, count, (ROUNDING_STRENGTH,), predicted=cosines)
-                drafts.append((f"whole v, {prompts_in_words(count)}", WHOLE, data))
-            for name, count, basis in wholes + parts:
-                squares = rounding_errors(known[count], vector, ROUNDING_STRENGTH, basis)
-                data = Planted(index, count, (ROUNDING_STRENGTH,), basis, squares)
+                data = Planted(index, n, alphas, said[n], predicted=cosines)
+                drafts.append((f"whole v, {prompts_in_words(n)}", WHOLE, data))
+            for name, n, basis in wholes + parts:
+                squares = rounding_errors(known[n], vector, ROUNDING_STRENGTH, basis)
+                data = Planted(index, n, alphas, said[n], basis, squares)
                 drafts.append((name, "squared error / |v|²", data))
         for name, unit, data in drafts:
             arms.append(Arm(_prediction(layer, trait, name, unit, data), measuring, data))
@@ -188,10 +181,11 @@ def _cell(setting: Setting, ids: list[int], layer: int, vectors: np.ndarray) -> 
     )
 
 
-def _blocks(setting: Setting, cells: Sequence[Cell], count: int) -> list[LinearBlock]:
+def _blocks(setting: Setting, layer: int, cells: Sequence[Cell], count: int) -> list[LinearBlock]:
     """Disjoint blocks of so many prompts."""
     found = [setting.of(cell) for cell in cells]
-    return [LinearBlock.of([found[i] for i in rows]) for rows in blocks(len(found), count)]
+    first = planted_vectors(setting, NAME, layer)[0]
+    return [LinearBlock.of([found[i] for i in rows], first) for rows in blocks(len(found), count)]
 
 
 def _judged(setting: Setting, arm: Arm, found: Sequence[LinearBlock]) -> ClaimResult:
@@ -206,17 +200,13 @@ def _judged(setting: Setting, arm: Arm, found: Sequence[LinearBlock]) -> ClaimRe
     rng = setting.rng(NAME, "measured")
     if prediction.unit in ("cosine", WHOLE):
         sizes = np.linalg.norm(estimates[:, 0], axis=1) * np.linalg.norm(vector)
-        cosines = estimates[:, 0] @ vector / sizes
-        value = cluster_bootstrap(lambda x: x.mean(axis=1), [cosines], rng=rng)
-        judgement = Judgement(None, "the size of the curvature is not predicted")
-        if prediction.unit == WHOLE:
-            judgement = _whole(value, prediction.prediction or 0.0)
+        value, judgement = judged_cosine(prediction, estimates[:, 0] @ vector / sizes, rng)
+        judgement = beside(judgement, data.foreseen, in_words(found))
     else:
-        seen = np.array([vector @ block.directions.T @ block.directions for block in found])
-        errors = estimates - seen[:, None]
+        errors = estimates - np.array([block.seen(vector) for block in found])[:, None]
         errors = errors if data.basis is None else errors @ data.basis
         squares = np.sum(errors**2, axis=-1) / (vector @ vector)  # (blocks, strengths)
-        value, judgement = _compared(prediction, data, squares, rng)
+        value, judgement = judged_error(data, squares, rng)
     return result(
         setting,
         prediction,
@@ -225,26 +215,3 @@ def _judged(setting: Setting, arm: Arm, found: Sequence[LinearBlock]) -> ClaimRe
         seeds=len(found),
         n_prompts=data.count * len(found),
     )
-
-
-def _whole(value: Interval, predicted: float) -> Judgement:
-    if predicted >= RECOVERED:
-        return at_least(value, RECOVERED, "cosine")
-    return within(value, predicted - COSINE_MARGIN, predicted + COSINE_MARGIN, "cosine")
-
-
-def _compared(
-    prediction: Prediction, data: Planted, squares: np.ndarray, rng: np.random.Generator
-) -> tuple[Interval, Judgement]:
-    if data.predicted is None:
-        rise = np.log(squares[:, 1] / squares[:, 0]) / 2
-        slopes = rise / np.log(data.strengths[1] / data.strengths[0])
-        value = cluster_bootstrap(lambda x: x.mean(axis=1), [slopes], rng=rng)
-        return value, within(value, SLOPE - SLOPE_MARGIN, SLOPE + SLOPE_MARGIN, "slope")
-    value = cluster_bootstrap(lambda x: x.mean(axis=1), [squares[:, 0]], rng=rng, positive=True)
-    log_ratio = cluster_bootstrap(
-        lambda m, p: m.mean(axis=1) - p.mean(axis=1),
-        [np.log(squares[:, 0]), np.log(data.predicted)],
-        rng=rng,
-    )
-    return value, within_band(log_ratio)

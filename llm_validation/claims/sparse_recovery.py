@@ -1,8 +1,9 @@
 r"""Few outputs are enough for a vector of few known atoms, in the basis that it is sparse in (R2).
 
 Vectors of k atoms are planted, from a dictionary of token unembeddings or from the standard basis,
-and seen through the logits of M tokens of one prompt. Greedy pursuit on the M equations, brought to
-orthonormal rows first, finds them or not. Predictions:
+and seen through the logits of M tokens of one prompt. What the M equations identify of a vector, in
+orthonormal rows (``LeastSquaresRecovery``), is explained by k atoms, greedily (``SparseRecovery``).
+What the latter said of every code beforehand stands beside each row. Predictions:
 
 * **boundary**: for every k and M the share of codes recovered is what the same pursuit finds with
   the Jacobian rows of as many other prompts and exact linear responses, within a quarter. At M <= k
@@ -26,10 +27,11 @@ from typing import Any
 import numpy as np
 
 from identifiability.cells import Cell
-from identifiability.sparse_codes import exact_recovery_coefficient, matching_pursuit
-from identifiability.sparsity import unit_columns
+from identifiability.sparse_codes import exact_recovery_coefficient
 from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
 from llm_validation.claims.judgement import share
+from llm_validation.claims.planted.few_atoms import Equations, Pursuit, in_words
+from llm_validation.claims.planted.foreseen import beside
 from llm_validation.claims.ranges import share_interval
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
@@ -55,9 +57,6 @@ ATOMS = 1024
 SHARE = 0.01
 """Length of the planted vectors relative to the state: the third order is far below the rest."""
 
-RECOVERED = 0.95
-"""Cosine from which on a vector counts as recovered, as in the observation ladder."""
-
 MARGIN = 0.25
 """The share falls from all to none within a factor of two or so of k or M: a quarter tells on which
 side of the boundary a point is, not where on the slope."""
@@ -66,17 +65,16 @@ HOLDS = 0.9
 """Share of codes for which the condition must hold to promise as much recovery."""
 
 TOKENS, STANDARD, ROTATED = "tokens", "standard basis", "standard basis, rotated"
-_ROW_CUT = 1e-4
-"""Of the singular values of M gradients: a float32 gradient is good to 1e-6 of the largest."""
+
+Point = tuple[str, int, int]  # dictionary, k and M
 
 
 @dataclass(frozen=True)
-class Pursuit:
-    """``Arm.data``: what is sought where."""
+class Sought:
+    """``Arm.data``: what is sought where, and what the estimator said of the predicting prompts."""
 
-    dictionary: str
-    sparsity: int
-    outputs: int
+    point: Point
+    foreseen: str
 
 
 def preparation(setting: Setting) -> list[Cell]:
@@ -90,8 +88,7 @@ def preparation(setting: Setting) -> list[Cell]:
 
 def predict(setting: Setting) -> list[Arm]:
     """State the shares recovered from exact linear responses of the predicting prompts."""
-    planted = _planted(setting)
-    directions = np.concatenate(list(planted.values()))
+    directions = np.concatenate(list(_planted(setting).values()))
     arms = []
     for layer in setting.layers:
         nothing = np.zeros((0, setting.width))
@@ -99,14 +96,15 @@ def predict(setting: Setting) -> list[Arm]:
         exact = [{**one, "responses": directions @ one["gradients"].T} for one in known]
         prompts = setting.prompts.measuring[: PROMPTS[setting.scale]]
         cells = tuple(_cell(setting, ids, layer, directions) for ids in prompts)
-        for dictionary, sparsity, outputs in _grid(setting):
-            point = (setting, dictionary, sparsity, outputs)
-            recovered = np.all([_recovered(*point, one) for one in exact], axis=0).mean()
-            data = Pursuit(dictionary, sparsity, outputs)
-            name = f"{dictionary}, k = {sparsity}, M = {outputs}"
-            stated = _prediction(layer, name, float(recovered), MARGIN)
-            arms.append(Arm(replace(stated, identity=dictionary == ROTATED), cells, data))
-            promised = np.all([_condition(*point, one) for one in known], axis=0).mean()
+        equations = _equations(setting, exact)
+        for point in _grid(setting):
+            found = _pursued(setting, point, equations[point[2]])
+            data = Sought(point, in_words(found))
+            name = "{}, k = {}, M = {}".format(*point)
+            stated = _prediction(layer, name, _share(found), MARGIN)
+            arms.append(Arm(replace(stated, identity=point[0] == ROTATED), cells, data))
+            holds = [_condition(setting, point, one) for one in equations[point[2]]]
+            promised = np.all(holds, axis=0).mean()
             if promised >= HOLDS:
                 prediction = _prediction(layer, f"{name}, condition", float(promised), HOLDS)
                 arms.append(Arm(prediction, cells, data))
@@ -115,14 +113,35 @@ def predict(setting: Setting) -> list[Arm]:
 
 def judge(setting: Setting, arms: Sequence[Arm]) -> list[ClaimResult]:
     """Seek the planted vectors in the responses of the measuring prompts."""
-    return [_judged(setting, arm) for arm in arms]
+    rows = []
+    for layer in setting.layers:
+        here = [arm for arm in arms if arm.prediction.layer == layer]
+        cells = dict.fromkeys(cell for arm in here for cell in arm.cells)
+        equations = _equations(setting, [setting.of(cell) for cell in cells])
+        points = dict.fromkeys(arm.data.point for arm in here)
+        found = {point: _pursued(setting, point, equations[point[2]]) for point in points}
+        rows += [_judged(setting, arm, found[arm.data.point]) for arm in here]
+    return rows
 
 
-def _grid(setting: Setting) -> list[tuple[str, int, int]]:
-    """Dictionary, k and M of every point; a rotated basis at the most outputs only."""
+def _grid(setting: Setting) -> list[Point]:
+    """Every point; a rotated basis at the most outputs only."""
     every = OUTPUTS[setting.scale]
     points = [(d, k, m) for d in (TOKENS, STANDARD) for k in SPARSITIES for m in every]
     return points + [(ROTATED, k, every[-1]) for k in SPARSITIES]
+
+
+def _equations(setting: Setting, found: Sequence[Mapping[str, Any]]) -> dict[int, list[Equations]]:
+    """Of each prompt, for each number of outputs."""
+    return {
+        m: [Equations.of(one["gradients"][:m], one["responses"][:, :m]) for one in found]
+        for m in OUTPUTS[setting.scale]
+    }
+
+
+def _share(found: Sequence[Pursuit]) -> float:
+    """Of the codes, those recovered on every prompt."""
+    return float(np.all([one.recovered for one in found], axis=0).mean())
 
 
 def _planted(setting: Setting) -> dict[tuple[str, int], np.ndarray]:
@@ -151,59 +170,38 @@ def _dictionary(setting: Setting, name: str) -> np.ndarray:
     return np.linalg.qr(entries)[0]
 
 
-def _equations(outputs: int, gradients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Orthonormal rows (r, d) of the first M gradients, and what turns responses into theirs."""
-    left, values, right = np.linalg.svd(gradients[:outputs], full_matrices=False)
-    kept = values > _ROW_CUT * values[0]
-    return right[kept], left[:, kept].T / values[kept][:, None]
-
-
-def _recovered(
-    setting: Setting, dictionary: str, sparsity: int, outputs: int, found: Mapping[str, Any]
-) -> np.ndarray:
-    """(codes,) whether each code of k atoms is recovered from M outputs of one prompt."""
+def _pursued(setting: Setting, point: Point, equations: Sequence[Equations]) -> list[Pursuit]:
+    """What is found of the codes of a point on each prompt."""
+    dictionary, sparsity, _ = point
     source = STANDARD if dictionary == ROTATED else dictionary
     planted = _planted(setting)
-    keys = list(planted)
-    start = CODES[setting.scale] * keys.index((source, sparsity))
+    count, place = CODES[setting.scale], list(planted).index((source, sparsity))
+    places = slice(count * place, count * (place + 1))
     atoms = _dictionary(setting, dictionary)
-    rows, turn = _equations(outputs, found["gradients"])
-    columns, lengths = unit_columns(rows @ atoms)
-    cosines = []
-    for place, vector in enumerate(planted[source, sparsity]):
-        response = turn @ found["responses"][start + place, :outputs]
-        code, _ = matching_pursuit(columns, response, min(sparsity, len(rows)))
-        estimate = atoms @ (code / lengths)
-        size = float(np.linalg.norm(estimate))
-        cosines.append(float(estimate @ vector) / size if size > 0 else 0.0)
-    return np.array(cosines) >= RECOVERED
+    return [one.pursue(atoms, sparsity, places, planted[source, sparsity]) for one in equations]
 
 
-def _condition(
-    setting: Setting, dictionary: str, sparsity: int, outputs: int, found: Mapping[str, Any]
-) -> np.ndarray:
+def _condition(setting: Setting, point: Point, equations: Equations) -> np.ndarray:
     """(codes,) whether pursuit finds every code on supports of the planted codes' size."""
+    dictionary, sparsity, _ = point
     atoms = _dictionary(setting, dictionary)
-    rows, _ = _equations(outputs, found["gradients"])
     count = CODES[setting.scale]
-    if dictionary == ROTATED or sparsity > len(rows):
+    if dictionary == ROTATED or sparsity > len(equations.rows):
         return np.zeros(count, dtype=bool)
-    columns, _ = unit_columns(rows @ atoms)
     rng = setting.rng(NAME, dictionary, sparsity, "supports")
     sets = [rng.choice(atoms.shape[1], sparsity, replace=False) for _ in range(count)]
-    return exact_recovery_coefficient(columns, np.array(sets)) < 1
+    return exact_recovery_coefficient(equations.columns(atoms), np.array(sets)) < 1
 
 
-def _judged(setting: Setting, arm: Arm) -> ClaimResult:
-    data: Pursuit = arm.data
-    point = (setting, data.dictionary, data.sparsity, data.outputs)
-    found = np.array([_recovered(*point, setting.of(cell)) for cell in arm.cells])
-    successes, codes = int(found.all(axis=0).sum()), found.shape[1]
-    expected = arm.prediction.prediction or 0.0
+def _judged(setting: Setting, arm: Arm, found: Sequence[Pursuit]) -> ClaimResult:
+    data, expected = arm.data, arm.prediction.prediction or 0.0
+    codes, successes = len(found[0].recovered), round(_share(found) * len(found[0].recovered))
     low, high = max(0.0, expected - MARGIN), min(1.0, expected + MARGIN)
-    if arm.prediction.arm.endswith("condition"):
-        low, high = HOLDS, 1.0
+    low, high = (HOLDS, 1.0) if arm.prediction.arm.endswith("condition") else (low, high)
     judgement = share(successes, codes, "codes recovered", low=low, high=high)
+    about = f" of every code of {data.point[1]} of these atoms"
+    about += ", of which these are none" if data.point[0] == ROTATED else ""
+    judgement = beside(judgement, data.foreseen, in_words(found), about)
     value = share_interval(successes, codes)
     return result(setting, arm.prediction, value, judgement, seeds=codes, n_prompts=len(found))
 

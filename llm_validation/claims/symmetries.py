@@ -5,13 +5,12 @@ r"""Exact symmetries of a transformer, present where N6 says so and nowhere else
   a vector's length it is what the Fisher metric says, within a factor of two. Beside the model of
   the run stand random decoders with the norms in each place, displaced after every block;
 * **softmax shift** (N6a): a constant added to all logits changes no probability, by algebra, and
-  the head cannot write it: it gives no null direction of the state;
+  the head cannot write it: no null direction of the state (a decoder's, as random decoders are);
 * **rotated basis** (N6d): an RMSNorm model in a rotated basis of its residual stream gives the same
   logits, its states being turned;
 * **radial direction** (N6c, N2b): see ``radial_null``.
 
-All of it is measured in true float64. Exact statements are about every prompt: one exception
-refutes them.
+All is measured in true float64. Exact statements are about every prompt: one exception refutes.
 """
 
 from __future__ import annotations
@@ -79,7 +78,8 @@ def preparation(setting: Setting) -> list[Cell]:
 
 def predict(setting: Setting) -> list[Arm]:
     """What the architecture implies, with the numbers that it leaves to other prompts."""
-    arms = _random_arms(setting) + _shift_arms(setting) + _rotation_arms(setting)
+    arms = _random_arms(setting) + _shift_arms(setting) if setting.softmax else []
+    arms += _rotation_arms(setting)
     for layer in setting.layers:
         arms += _mean_arms(setting, layer)
     return arms + radial_arms(setting, NAME)
@@ -221,8 +221,6 @@ def _shift_arms(setting: Setting) -> list[Arm]:
 
 def _rotation_arms(setting: Setting) -> list[Arm]:
     why_not = setting.of(symmetry_cell(setting))["unrotatable"]
-    prompts = list(setting.prompts.measuring[: WHOLE_PROMPTS[setting.scale]])
-    cell = setting.cell("rotated_basis", "rotated basis", prompts=prompts, seed=setting.seed)
     layer = setting.layers[0]
     drafts = [
         ("kl", _prediction(layer, "rotated basis, same outputs", 0.0, 0.0, EXACT, "nats"), EXACT),
@@ -234,6 +232,8 @@ def _rotation_arms(setting: Setting) -> list[Arm]:
     ]
     if why_not:
         return [Arm(stated, (), None, why_not) for _, stated, _ in drafts]
+    prompts = list(setting.prompts.measuring[: WHOLE_PROMPTS[setting.scale]])
+    cell = setting.cell("rotated_basis", "rotated basis", prompts=prompts, seed=setting.seed)
     return [Arm(stated, (cell,), (name, -np.inf, limit)) for name, stated, limit in drafts]
 
 

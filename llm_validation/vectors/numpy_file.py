@@ -32,11 +32,20 @@ _TROUBLE = (
 
 
 def read(path: Path) -> Contents:
-    """The array of the file; its shape is compared with the file's size before anything is made.
+    """The array of the file."""
+    return Contents({"": array(path, file_size(path))})
+
+
+def array(path: Path, size: int) -> np.ndarray:
+    """The array of a file of so many bytes, with which its shape is compared before it is made.
 
     ``np.load`` would open a zip or a pickle under this suffix too, and allocate what is stated.
+
+    Raises
+    ------
+    InvalidInput
+        If that is not what the file holds.
     """
-    size = file_size(path)
     try:
         with path.open("rb") as stream:
             version = np.lib.format.read_magic(stream)
@@ -56,7 +65,7 @@ def read(path: Path) -> Contents:
         if isinstance(error, InvalidInput):
             raise
         raise damaged(path, "npy", error) from error
-    return Contents({"": values.reshape(shape, order="F" if by_column else "C")})
+    return values.reshape(shape, order="F" if by_column else "C")
 
 
 def encoded(vectors: Mapping[int, np.ndarray], record: Mapping[str, str]) -> bytes:

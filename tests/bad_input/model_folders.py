@@ -29,7 +29,19 @@ MODELS = (
     "no_tokenizer",
     "text_tokenizer",
     "odd_tokenizer",
+    "deep_tokenizer",
+    "deep_tokenizer_config",
+    "deep_generation_config",
+    "deep_index",
 )
+
+
+_DEEP = {
+    "deep_tokenizer": "tokenizer.json",
+    "deep_tokenizer_config": "tokenizer_config.json",
+    "deep_generation_config": "generation_config.json",
+    "deep_index": "model.safetensors.index.json",
+}
 
 
 def build_model(folder: Path, name: str) -> None:
@@ -40,7 +52,11 @@ def build_model(folder: Path, name: str) -> None:
         return
     shutil.copytree(folder / "model", place)
     config, weights = place / "config.json", place / "model.safetensors"
-    if name.endswith("_config"):
+    if name in _DEEP:
+        (place / _DEEP[name]).write_bytes(DEEP)
+        if name == "deep_index":
+            weights.unlink()
+    elif name.endswith("_config"):
         config.write_bytes(_config(name, json.loads(config.read_text())))
     elif name == "own_code":
         own = {"auto_map": {"AutoConfig": "own.Own", "AutoModelForCausalLM": "own.Own"}}

@@ -1,4 +1,4 @@
-"""Models, prompts as tokens, states, steering and extraction."""
+"""Prompts as tokens, states, metrics, steering and extraction on a model that is loaded."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from llm_validation import (
     encode,
     extract_vector,
     fisher_metrics,
-    load_encoder,
-    load_model,
     mean_fisher,
     metric_error,
     pad,
@@ -25,7 +23,6 @@ from llm_validation import (
     vector_of,
 )
 from llm_validation.dataset import ContrastivePair
-from llm_validation.unpacking import unzip
 from tests.bad_input.case import Answered, Refused, Room
 from tests.llm_validation.architectures import CONTEXT, WIDTH, WORDS
 
@@ -33,14 +30,6 @@ IDS = [4, 8, 15, 16]
 ONES = np.ones(WIDTH)
 NAN = np.where(np.arange(WIDTH) == 3, np.nan, 1.0)
 PAIRS = [ContrastivePair("a", "w3 w4", "w5 w6"), ContrastivePair("b", "w7 w8", "w9 w3")]
-
-
-def load(name: str):
-    return lambda room: load_model(str(room.files / name))
-
-
-def unpacked(name: str):
-    return lambda room: unzip(room.files / name, room.out)
 
 
 def tokens(ids):
@@ -61,52 +50,22 @@ def steered(vector=ONES, layer=1, alpha=1.0, positions="all"):
     return call
 
 
+def stored(name: str):
+    """Reads that file as a metric of the model's width."""
+    return lambda room: MetricStore(room.files).read(room.files / name, WIDTH)
+
+
 def extracted(pairs=PAIRS, layer=1, **options):
     return lambda room: extract_vector(room.model, pairs, layer, **options)
 
 
-FOLDERS = (
-    Refused("an empty folder", load("bare_model"), "save_pretrained"),
-    Refused("a configuration that is no JSON", load("text_config"), "sound config.json"),
-    Refused("a configuration 10,000 deep", load("deep_config"), "sound config.json"),
-    Refused("a configuration that is a list", load("list_config"), "never run"),
-    Refused("a width that is a word", load("typed_config"), "config"),
-    Refused("a width that the weights have not", load("wide_config"), "whole weights"),
-    Refused("an unknown architecture", load("unknown_config"), "never run"),
-    Refused("a model that brings code", load("own_code"), "never run"),
-    Refused("an encoder", load("encoder"), "load_encoder("),
-    Refused("weights cut off", load("cut_weights"), "whole weights"),
-    Refused("weights that overlap", load("overlapping_weights"), "whole weights"),
-    Refused("no weights", load("no_weights"), "whole weights"),
-    Refused("weights that run code", load("trapped_weights"), "whole weights"),
-    Refused("no tokenizer", load("no_tokenizer"), "a tokenizer"),
-    Refused("a tokenizer that is no JSON", load("text_tokenizer"), "a tokenizer"),
-    Refused("a tokenizer of another form", load("odd_tokenizer"), "a tokenizer"),
-    Refused("a folder under a file", load("v.npy/model"), "unknown model"),
-    Refused("a file for a folder", load("v.safetensors"), "model"),
-    Refused("a zip that leaves its folder", unpacked("leaving.zip"), "do not use this file"),
-    Refused("a zip with an absolute name", unpacked("absolute.zip"), "do not use this file"),
-    Refused("a zip with a link", unpacked("link.zip"), "do not use this file"),
-    Refused("a zip cut off", unpacked("cut.zip"), "install its package again"),
-    Refused("a zip that is no zip", unpacked("v.npy"), "install its package again"),
-    Refused("a zip under lock", unpacked("locked.zip"), "install its package again"),
-    Refused("no name", lambda _: load_model(""), "unknown model ''"),
-    Refused("a name None", lambda _: load_model(None), "unknown model None"),
-    Refused("a name with a NUL", lambda _: load_model("a\0b"), "model"),
-    Refused("a name of 100,000 characters", lambda _: load_model("a" * 100_000), "unknown model"),
-    Refused("a misspelt name", lambda _: load_model("smolm2-135m"), "did you mean 'smollm2-135m'"),
-    Refused("an id that is not there", lambda _: load_model("no/such-model"), "unknown model"),
-    Refused("a name of an encoder", lambda _: load_model("all-minilm-l6-v2"), "is an encoder"),
-    Refused("a name of a decoder", lambda _: load_encoder("smollm2-135m"), "encoder"),
+REFUSED = (
+    Refused("half of a surrogate pair", lambda r: encode(r.model, "w3 \ud800"), "pair; mend it"),
     Refused(
-        "a folder of a decoder as an encoder", lambda room: load_encoder(room.model.name), "encoder"
+        "a prompt of 100,000 characters",
+        lambda r: Continuation(r.model, encode(r.model, "w3 " * 33_334), 1),
+        "shorten it",
     ),
-    Refused("an unknown dtype", lambda _: load_model(dtype="float8"), "unknown dtype 'float8'"),
-    Refused("a dtype None", lambda _: load_model(dtype=None), "unknown dtype"),
-    Refused("an unknown device", lambda _: load_model(device="gpu"), '"cpu", "cuda"'),
-)
-
-CALLS = (
     Refused("no tokens", tokens([]), "got an empty prompt"),
     Refused("two prompts", tokens([IDS, IDS]), "one prompt at a time"),
     Refused("tokens of floats", tokens([1.0, 2.0]), "pass the tokenizer's ids"),
@@ -171,6 +130,12 @@ CALLS = (
         lambda r: metric_error(r.model, [IDS], 1, reference=r.model),
         "a wider dtype",
     ),
+    Refused("a stored metric that is a zip", stored("bomb.npy"), "numbers is due); delete it"),
+    Refused("a stored metric of 8 TiB, it says", stored("long.npy"), "due); delete it"),
+    Refused("a stored metric of 2 GiB", stored("large.npy"), "due); delete it"),
+    Refused("a stored metric in a pipe", stored("pipe.npy"), "due); delete it"),
+    Refused("a stored metric that runs code", stored("pickled.npy"), "due); delete it"),
+    Refused("a stored metric of one row", stored("v.npy"), "metric, got"),
     Refused("a store in a file", lambda r: MetricStore(r.out / "kept.txt"), "choose another"),
     Refused("an unknown recipe", extracted(method="median"), "unknown method 'median'"),
     Refused("no pairs", extracted(pairs=[]), "at least one contrastive pair"),
@@ -198,8 +163,6 @@ CALLS = (
     Refused("a decoder as an encoder", lambda r: EncoderContinuation(r.model, IDS, 0), "encoder"),
     Refused("texts for a decoder", lambda r: embed(r.model, ["w3"]), "encoder"),
 )
-
-REFUSED = FOLDERS + CALLS
 
 ANSWERED = (
     Answered(

@@ -72,12 +72,12 @@ REFUSED = (
     Refused(
         "epsilon of 0",
         lambda _: Spectrum.of(EYE).epsilon_null_dimension(0.0, 1.0),
-        "epsilon must be > 0 and finite",
+        "epsilon must lie in [1e-140, 1e+140]",
     ),
     Refused(
         "radius inf",
         lambda _: Spectrum.of(EYE).epsilon_null_dimension(1.0, np.inf),
-        "radius must be > 0 and finite",
+        "radius must lie in [1e-140, 1e+140]",
     ),
     Refused(
         "radius 1e300",
@@ -138,7 +138,7 @@ REFUSED = (
     Refused("a map to a matrix", lambda _: jacobian(lambda h: torch.outer(h, h)), "flatten it"),
     Refused("a map to no tensor", lambda _: jacobian(lambda h: [1.0]), "got list; convert it"),
     Refused("a map to integers", lambda _: jacobian(lambda h: h.long()), "torch.int64"),
-    Refused("strength NaN", lambda _: jacobian(strength=np.nan), "strength must be a finite"),
+    Refused("strength NaN", lambda _: jacobian(strength=np.nan), "strength must lie in (-inf, inf)"),
     Refused("chunks of 0", lambda _: jacobian(chunk_size=0), "chunk_size must be an integer"),
     Refused("no operators", lambda _: stack([]), "pass one for each prompt"),
     Refused("no list of operators", lambda _: stack(5), "expected a list of operators"),

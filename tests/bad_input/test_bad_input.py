@@ -11,9 +11,11 @@ import pytest
 from identifiability.cli import main
 from tests.bad_input import (
     commands,
+    model_loading,
     models,
     operators_and_classes,
-    recoveries,
+    recoveries_from_responses,
+    recoveries_from_states,
     scores_and_statistics,
     traits_and_prompts,
     vectors,
@@ -22,10 +24,12 @@ from tests.bad_input.case import Answered, Misused, Refused, Room, contents
 
 AREAS = (
     operators_and_classes,
-    recoveries,
+    recoveries_from_responses,
+    recoveries_from_states,
     scores_and_statistics,
     vectors,
     traits_and_prompts,
+    model_loading,
     models,
 )
 REFUSED = [

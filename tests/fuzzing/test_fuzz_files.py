@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.fuzz import Target, outcome, spoiled
+from tools.fuzz import Hangs, Target, outcome, patience, spoiled
 from tools.fuzz_targets import TARGETS
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -55,3 +57,37 @@ def test_what_escapes_is_told_from_a_refusal(tmp_path):
     assert "ZeroDivisionError" in str(outcome(broken, tmp_path / "a.txt", b""))
     empty = Target(".txt", lambda path: [float("nan")], Path.touch, ())
     assert outcome(empty, tmp_path / "a.txt", b"") == "an answer with NaN or infinity"
+
+
+def _endless() -> None:
+    while True:
+        pass
+
+
+def _lost() -> None:
+    """As C code does that takes any exception for its own."""
+    try:
+        _endless()
+    except BaseException:
+        raise ValueError("could not determine the shape") from None
+
+
+def _answered() -> None:
+    with suppress(BaseException):
+        _endless()
+
+
+@pytest.mark.parametrize("reader", [_endless, _lost, _answered])
+def test_what_takes_too_long_hangs_whatever_becomes_of_the_signal(reader):
+    with pytest.raises(Hangs), patience(0.05):
+        reader()
+
+
+def test_trouble_in_time_is_passed_on_and_leaves_no_alarm():
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(KeyError), patience(60):
+        raise KeyError("a")
+    with patience(60):
+        pass
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL)[0] != pytest.approx(60, abs=1)

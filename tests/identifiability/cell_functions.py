@@ -68,6 +68,14 @@ def numbers(context, n, seed, note=None, pause=0.0, size=3):
     }
 
 
+def heavy(context, n, megabytes, large):
+    """Takes memory as a measurement does, and gives it back; what is large is kept in a file."""
+    rng = np.random.default_rng(n)
+    width = 512 if large else 8
+    pieces = [np.full(125_000, rng.random()) for _ in range(megabytes)]
+    return {"metric": rng.random((width, width)), "sum": float(sum(one[0] for one in pieces))}
+
+
 def unmeasurable(context, n):
     if n == 1:
         raise InvalidInput(f"no prompt is left in cell {n}; give more")

@@ -2,10 +2,18 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import typer
+import typer.main
+
+from identifiability.cli import app
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments, cwd=None):
@@ -37,6 +45,31 @@ def test_help_lists_every_command_and_is_there_without_one(arguments):
         assert name in done.stdout
 
 
+def _promised():
+    """The commands of the table in docs/interfaces.md, and the options that it names for each."""
+    page = (ROOT / "docs" / "interfaces.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z]+)([^`]*)`", page, re.MULTILINE)
+    return {name: set(re.findall(r"--[a-z]+", rest)) for name, rest in rows}
+
+
+def _taken(name):
+    context = typer.Context(typer.main.get_command(app))
+    command = context.command.get_command(context, name)
+    return {option for parameter in command.params for option in parameter.opts}
+
+
+def test_the_promise_names_every_command():
+    context = typer.Context(typer.main.get_command(app))
+    assert list(_promised()) == context.command.list_commands(context)
+    assert {"--cluster", "--claim"} <= _promised()["llm"]
+
+
+@pytest.mark.parametrize("name", _promised())
+def test_every_command_takes_what_is_promised_of_it(name):
+    assert _promised()[name] | {"--quiet", "--seed"} <= _taken(name)
+    assert ("--json" in _taken(name)) == (name not in ("notebooks", "report"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -48,6 +81,7 @@ def test_help_lists_every_command_and_is_there_without_one(arguments):
         (["proofs", "N1", "--json", "/nowhere/at/all.json"], "cannot write"),
         (["proofs", "--list", "--json", "-"], "leave out --list"),
         (["report", "/nowhere"], "no results at"),
+        (["models", "--seed", "-1"], "greater than or equal to"),
         (["verify", "--out", "/proc/nothing"], "--out must be a directory that can be written"),
         (["notebooks", "null_space"], "unknown notebook 'null_space'; did you mean"),
         (["notebooks", "--set", "seed"], "KEY=VALUE"),

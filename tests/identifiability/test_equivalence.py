@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from identifiability import (
@@ -30,6 +30,7 @@ def _instance(seed, width=6, rank=3):
     )
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_members_are_what_the_matrix_cannot_tell_apart(seed):
     matrix, vector, rng = _instance(seed)
@@ -47,6 +48,7 @@ def test_members_are_what_the_matrix_cannot_tell_apart(seed):
     np.testing.assert_allclose(seen.representative + seen.invisible_part, vector, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(seeds)
 def test_default_witness_is_the_equal_norm_member_of_least_cosine(seed):
     matrix, vector, rng = _instance(seed)
@@ -65,6 +67,7 @@ def test_default_witness_is_the_equal_norm_member_of_least_cosine(seed):
     assert witness.output_difference < 1e-12
 
 
+@settings(deadline=None)
 @given(seeds, st.floats(-0.999, 0.999))
 def test_witness_at_a_cosine_is_a_member_at_that_cosine_or_none_exists(seed, cosine):
     matrix, vector, _ = _instance(seed)
@@ -92,6 +95,7 @@ def test_witness_when_all_or_nothing_of_v_is_invisible():
         line.witness(0.5)
 
 
+@settings(deadline=None)
 @given(seeds, st.floats(0.05, 20))
 def test_epsilon_class_keeps_to_its_radius_and_its_tolerance(seed, radius):
     rng = np.random.default_rng(seed)
@@ -162,6 +166,23 @@ def test_operators_and_fisher_metrics_are_taken_as_they_are():
         (lambda: EquivalenceClass(np.eye(2), [0.0, 0.0]).infimum_cosine, "zero vector"),
         (lambda: EquivalenceClass(np.eye(2), [1.0, 0.0]).witness(), "no other member"),
         (lambda: EquivalenceClass(np.eye(2)[:1], [1.0, 0.0]).witness(2.0), r"in \[-1, 1\]"),
+        (lambda: EquivalenceClass(np.eye(2)[:1], [1.0, 0.0]).witness(True), "must be a number"),
+        (lambda: EquivalenceClass(np.eye(2), [1, 2], affine="no"), "affine must be True or False"),
+        (lambda: EquivalenceClass(np.eye(2), [1, 2], affine=1), "affine must be True or False"),
+        (
+            lambda: EquivalenceClass(np.eye(2), [1, 2], spectrum=Spectrum.of(np.eye(3))),
+            "spectrum must have width 2 as the operator has, got 3",
+        ),
+        (
+            lambda: EquivalenceClass(np.eye(2), [1, 2], spectrum=np.ones(2)),
+            "spectrum must be a Spectrum, got ndarray",
+        ),
+        (
+            lambda: EquivalenceClass(
+                Spectrum.of(np.eye(2)), [1, 2], spectrum=Spectrum.of(2 * np.eye(2))
+            ),
+            "pass no other beside it",
+        ),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(make, sentence):

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from identifiability import exact_rank, generic_rank
@@ -19,6 +19,7 @@ shapes = st.tuples(st.integers(1, 7), st.integers(1, 7)).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(shapes, st.integers(0, 10**6))
 def test_rank_is_that_of_the_construction_by_both_methods(shape, seed):
     rng = np.random.default_rng(seed)

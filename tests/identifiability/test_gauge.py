@@ -100,3 +100,23 @@ def test_wrong_blocks_are_named(blocks, named):
 def test_wrong_columns_are_named(gauge):
     with pytest.raises(InvalidInput, match=r"must be \(d, 4\), got \(6, 3\)"):
         gauge.canonical(COLUMNS[:, :3])
+
+
+@pytest.mark.parametrize("gauge", GAUGES, ids=repr)
+def test_a_gauge_cannot_be_changed(gauge):
+    """A canonical member would belong to another group than the report says."""
+    for name in vars(gauge):
+        with pytest.raises(AttributeError):
+            setattr(gauge, name, None)
+
+
+def test_rounding_does_not_decide_between_entries_that_are_equal():
+    """Either entry of a column may come out the larger; the first of equals gives the sign."""
+    signs = SignedPermutation(1)
+    for first, second in ((1.0, -1.0), (1.0, -1.0 - 4e-16), (1.0 + 4e-16, -1.0)):
+        found = signs.canonical(np.array([[first], [second]]))
+        np.testing.assert_allclose(found, [[1.0], [-1.0]], atol=1e-15)
+    order = SignedPermutation(2)
+    for off in (-4e-16, 0.0, 4e-16):
+        found = order.canonical(np.array([[1.0 + off, 1.0], [0.5, 0.8]]))
+        np.testing.assert_allclose(found, [[1.0, 1.0], [0.8, 0.5]], atol=1e-15)

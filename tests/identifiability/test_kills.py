@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from identifiability.cells import run_cells
 from identifiability.store import Store
-from tests.identifiability.cell_functions import ROOT, cell, contents, numbers_cell, short_run
+from tests.identifiability.cell_functions import ROOT, cell, contents, short_run
 
 CELLS, WORKERS = 14, 2
 CHILDREN = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
@@ -48,10 +49,23 @@ def _moment(draw):
     return draw.randint(1, 5), draw.uniform(0, 0.1)
 
 
+def _kept(folder):
+    """Keys of what a run that was killed had kept, from a copy: reading would mend the log."""
+    copy = folder.with_name(f"{folder.name}-killed")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(folder, copy)
+    if not (copy / "results.sqlite").exists():
+        return set()
+    with Store(copy) as store:
+        return set(store.keys())
+
+
 def _kill_and_resume(folder, moments, workers):
     """Kill a run at each moment, then let it end; how often it was killed before it ended."""
     folder.mkdir()
     kills = 0
+    numbers = {one.key: f"begun {n}" for n, one in enumerate(short_run(folder, CELLS))}
+    kept, lines = set(), 0
     for moment in [*moments, None]:
         process = _started(folder, workers)
         try:
@@ -65,6 +79,11 @@ def _kill_and_resume(folder, moments, workers):
             kills += 1
         finally:
             process.stdout.close()
+        before, kept = kept, _kept(folder)
+        assert before <= kept, "a cell was lost"
+        later = _notes(folder)[lines:]
+        assert not {numbers[key] for key in before} & set(later), "what was kept was begun again"
+        lines += len(later)
     return kills
 
 
@@ -87,7 +106,8 @@ def _check(folder, kills, workers):
 
 
 def _notes(folder):
-    return (folder / "note").read_text().splitlines()
+    note = folder / "note"
+    return note.read_text().splitlines() if note.exists() else []
 
 
 @pytest.mark.parametrize("workers", [1, WORKERS])
@@ -100,10 +120,12 @@ def test_five_kills(tmp_path, workers):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_a_hundred_kills(tmp_path):
     draw = random.Random(100)
-    kills = executed_again = 0
+    kills = runs = executed_again = 0
     while kills < 100:
+        runs += 1
         folder = tmp_path / f"run{kills}"
         new = _kill_and_resume(folder, [_moment(draw) for _ in range(4)], WORKERS)
         _check(folder, new, WORKERS)
@@ -111,7 +133,11 @@ def test_a_hundred_kills(tmp_path):
         begun = sum(line.startswith("begun") for line in _notes(folder))
         executed_again += begun - 2 * CELLS
     assert executed_again > 0
-    print(f"{kills} kills: nothing lost, {executed_again} cells in flight computed again")
+    # What would not hold has been asserted above, run by run.
+    print(
+        f"{kills} kills of {runs} runs of {CELLS} cells: no cell lost, none that was kept computed "
+        f"again, {executed_again} in flight computed again, {runs} results equal"
+    )
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["idle", "busy"])
@@ -171,25 +197,3 @@ def test_a_cell_that_kills_its_worker_twice_is_missing_with_the_reason(tmp_path)
         # Not done: the next run tries it again, and this time it lives.
         assert run_cells(mine, store, workers=2)[mine[3]] == {"n": 3}
     assert Counter(note.read_text().splitlines())["begun 3"] == 3
-
-
-@pytest.mark.slow
-def test_ten_thousand_small_cells_cost_the_same_each(tmp_path):
-    """Twice as many cells take twice as long and twice the room: seconds and bytes per cell."""
-    rows = []
-    with Store(tmp_path) as store:
-        for block in range(10):
-            started = time.perf_counter()
-            for n in range(block * 1000, (block + 1) * 1000):
-                store.put(numbers_cell(n), {"kl": n / 7, "row": [n] * 8})
-            rows.append((time.perf_counter() - started) / 1000)
-        started = time.perf_counter()
-        assert all(numbers_cell(n).key in store for n in range(10_000))
-        found = (time.perf_counter() - started) / 10_000
-    size = sum(p.stat().st_size for p in tmp_path.iterdir()) / 10_000
-    print("ms per commit by thousand:", [round(1000 * row, 2) for row in rows])
-    print(f"ms per look-up {1000 * found:.3f}, bytes per cell {size:.0f}")
-    # A tree of pages grows with the logarithm; three times leaves room for a busy machine, and a
-    # cost that grew with the number of cells would be ten times.
-    assert sorted(rows[-3:])[1] < 3 * sorted(rows[:3])[1]
-    assert size < 4096

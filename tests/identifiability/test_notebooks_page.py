@@ -1,18 +1,25 @@
 """The page of a notebook: formulas drawn by the browser, nothing fetched, all readable."""
 
+import base64
+import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
+import matplotlib.image
 import nbformat
+import numpy as np
 import pytest
 
-from identifiability.errors import InvalidInput
 from identifiability.notebooks import lessons
 from identifiability.notebooks_build import build
-from identifiability.notebooks_page import formula, markdown, page
+from identifiability.notebooks_page import markdown, page
+from tests.identifiability.reporting import chromium
 
 V4 = nbformat.v4
+PHONE = 390  # px
+OVERFLOW = Path(__file__).parent / "reporting" / "probes" / "overflow.js"
 
 
 @pytest.fixture(scope="module")
@@ -107,11 +114,6 @@ def test_formulas_are_mathml_and_dollars_in_code_are_not(text):
     assert "<td><strong>b</strong></td>" in text
 
 
-def test_a_command_that_mathml_does_not_know_is_refused():
-    with pytest.raises(InvalidInput, match=r"nosuchcommand.*write it otherwise"):
-        formula(r"\nosuchcommand{x}", "inline")
-
-
 def test_environments_are_displayed():
     shown = markdown("\\begin{align}\na &= b\n\\end{align}")
     assert 'display="block"' in shown and "<mtable" in shown
@@ -147,3 +149,30 @@ def test_every_text_of_the_lessons_becomes_a_page(name):
         ElementTree.fromstring(one)
     prose = re.sub(r"(?s)<style>.*?</style>|<pre.*?</pre>|<code>.*?</code>", "", text)
     assert "$" not in prose
+
+
+def _wide():
+    """A picture, a line that was printed and a formula, each wider than a phone."""
+    made = build("# %% [markdown]\n# $$" + "x + " * 60 + "x$$\n\n# %%\n1\n", {})
+    stream = io.BytesIO()
+    matplotlib.image.imsave(stream, np.zeros((20, 1200)), format="png")
+    drawn = {"image/png": base64.b64encode(stream.getvalue()).decode()}
+    printed = V4.new_output("stream", name="stdout", text="0123456789" * 20)
+    made.cells[1].outputs = [V4.new_output("display_data", data=drawn), printed]
+    return made
+
+
+@pytest.mark.browser
+def test_on_a_phone_no_page_is_wider_than_the_screen(tmp_path):
+    texts = {name: page(build(script, {})) for name, script in lessons().items()}
+    script = OVERFLOW.read_text(encoding="utf-8").partition("\n")[2]
+    with chromium.Browser(chromium.needed(), tmp_path / "profile") as browser:
+        for name, text in {**texts, "wide": page(_wide())}.items():
+            path = tmp_path / f"{name}.html"
+            path.write_text(text, encoding="utf-8")
+            opened = chromium.Page(browser, path.as_uri())
+            opened.width(PHONE, mobile=True)
+            found = opened.value(f"({script})('.drawing, math, pre')")
+            assert found == {"page": PHONE, "wide": PHONE, "out": []}, name
+            assert opened.complaints() == []
+            opened.close()

@@ -9,6 +9,7 @@ from identifiability.errors import InvalidInput
 from tests.cases import OPERATORS, SMOOTH_MAPS
 from tests.oracles import finite_difference_jacobian, softmax_kl
 
+METRIC = FisherOperator(JacobianOperator(torch.sin, torch.ones(2, dtype=torch.float64)))
 maps = pytest.mark.parametrize("case", SMOOTH_MAPS, ids=lambda case: case.name)
 
 
@@ -83,6 +84,14 @@ def test_stack_and_average_are_row_blocks_and_means():
             lambda: stack([JacobianOperator(torch.sin, torch.ones(n)) for n in (2, 3)]),
             r"widths \[2, 3\]",
         ),
+        (
+            lambda: stack([JacobianOperator(torch.sin, torch.ones(2)), METRIC]),
+            r"stack takes Jacobians \(m, d\), got a FisherOperator, a metric .* use average",
+        ),
+        (lambda: stack([average([METRIC])]), "use average"),
+        (lambda: average([METRIC, METRIC.jacobian]), "wrap Jacobians in FisherOperator"),
+        (lambda: JacobianOperator(torch.sin, torch.ones(2), strength=True), "must be a number"),
+        (lambda: JacobianOperator(torch.sin, torch.ones(2), strength=np.inf), "must lie in"),
         (
             lambda: FisherOperator(JacobianOperator(torch.sin, torch.ones(2)), precision=np.eye(3)),
             r"precision must be \(2, 2\)",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from identifiability import FisherOperator, JacobianOperator, Spectrum, exact_rank, stack
@@ -16,6 +16,7 @@ def _orthogonal(rng, size):
     return np.linalg.qr(rng.standard_normal((size, size)))[0]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 8), st.integers(1, 8), st.integers(0, 10**6))
 def test_rank_is_the_exact_one(rows, width, seed):
     rng = np.random.default_rng(seed)
@@ -81,6 +82,7 @@ def test_without_a_gap_the_rank_is_not_resolved():
     assert not flat.resolved
 
 
+@settings(deadline=None)
 @given(st.integers(2, 12), st.floats(1e-3, 10), st.floats(1e-2, 10), st.integers(0, 10**6))
 def test_epsilon_null_dimension_is_that_of_courant_and_fischer(size, epsilon, radius, seed):
     """The span of the counted directions stays within epsilon, and one more dimension cannot."""
@@ -101,6 +103,29 @@ def test_effective_rank_of_flat_and_single_spectra():
     assert Spectrum.of(np.diag([2.0, 2.0, 2.0])).effective_rank == pytest.approx(3)
     assert Spectrum.of(np.diag([2.0, 0.0])).effective_rank == pytest.approx(1)
     assert Spectrum.of(np.zeros((2, 2))).effective_rank == 0
+
+
+def test_effective_rank_of_a_jacobian_is_that_of_its_eigenvalues():
+    """Shares 16/21, 4/21 and 1/21 of the trace of A^T A, in nats."""
+    jacobian = Spectrum.of(np.diag([4.0, 2.0, 1.0]), metric=False)
+    share = np.array([16.0, 4.0, 1.0]) / 21
+    assert jacobian.effective_rank == pytest.approx(np.prod(share**-share))
+    metric = Spectrum.of(np.diag([16.0, 4.0, 1.0]))
+    assert metric.effective_rank == pytest.approx(jacobian.effective_rank)
+
+
+def test_bounds_of_an_epsilon_null_dimension_are_those_of_every_spectrum_within_the_error():
+    """Of values 3, 2, 1, 0.5 and 0.1 known to 0.2, the cut at 0.6 or at 0.36 for their squares."""
+    metric = Spectrum.of(np.diag([3.0, 2.0, 1.0, 0.5, 0.1]), error=0.2)
+    assert metric.epsilon_null_dimension_bounds(0.3, 1.0) == (1, 2)
+    assert metric.epsilon_null_dimension_bounds(1.2, 2.0) == (1, 2)
+    jacobian = Spectrum.of(np.diag([3.0, 2.0, 1.0, 0.5, 0.1]), error=0.2, metric=False)
+    assert jacobian.epsilon_null_dimension_bounds(0.18, 1.0) == (1, 2)
+    assert jacobian.epsilon_null_dimension(0.18, 1.0) == 2
+    exact = Spectrum.of(np.diag([3.0, 2.0, 1.0, 0.5, 0.1]))
+    assert exact.epsilon_null_dimension_bounds(0.3, 1.0) == (2, 2)
+    none = Spectrum.of(np.diag([2.0, 1.0, 0.1]), error=0.2)
+    assert none.epsilon_null_dimension_bounds(1e-4, 1.0) == (0, 1)
 
 
 def test_a_stack_sees_what_either_prompt_sees():
@@ -127,7 +152,7 @@ def test_bad_input_is_refused_in_one_sentence(matrix, sentence):
 def test_negative_error_and_zero_epsilon_are_refused():
     with pytest.raises(InvalidInput, match="norm >= 0"):
         Spectrum.of(np.eye(2), error=-1.0)
-    with pytest.raises(InvalidInput, match="must be > 0"):
+    with pytest.raises(InvalidInput, match="must lie in"):
         Spectrum.of(np.eye(2)).epsilon_null_dimension(0.0, 1.0)
 
 

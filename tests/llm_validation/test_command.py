@@ -101,7 +101,15 @@ def test_models_as_lines_and_as_json(monkeypatch):
 
 @pytest.mark.parametrize(
     ("option", "fragment"),
-    [(["--claim", "epsilon_nul"], "epsilon_null"), (["--trait", "formalty"], "formality")],
+    [
+        (["--claim", "epsilon_nul"], "epsilon_null"),
+        (["--trait", "formalty"], "formality"),
+        (["--model", "smolm2-135m"], "did you mean 'smollm2-135m'"),
+        (["--layer", "1", "--layer", "30"], "between -30 and 29 for smollm2-135m"),
+        (["--layer", "-31"], "got -31"),
+        (["--model", "all-minilm-l6-v2", "--claim", "15"], "'observation_ladder' does not apply"),
+        (["--model", "all-minilm-l6-v2", "--layer", "6"], "between -6 and 5 for all-minilm-l6-v2"),
+    ],
 )
 def test_a_misspelt_name_is_said_before_anything_is_made(asked, tmp_path, option, fragment):
     out = tmp_path / "out"

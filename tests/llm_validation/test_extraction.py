@@ -172,3 +172,13 @@ def test_a_plain_prompt_gets_the_bos_of_the_tokenizer(doubling):
 def test_an_empty_prompt_is_one_sentence(doubling, prompt):
     with pytest.raises(InvalidInput, match="prompt must be some text, got"):
         encode(doubling, prompt)
+
+
+@pytest.mark.parametrize("chat", [True, False])
+@pytest.mark.parametrize("half", ["\ud800", "hello \udfff there"])
+def test_half_of_a_surrogate_pair_is_one_sentence(doubling, half, chat):
+    """The tokenizers say that a string must be a string."""
+    doubling.tokenizer.chat_template = "<s>user {{ messages[0]['content'] }}"
+    with pytest.raises(InvalidInput, match="prompt must be Unicode text, got half of a surr"):
+        encode(doubling, half, chat=chat)
+    assert encode(doubling, "\U0001f680", chat=False) == [0, 1]

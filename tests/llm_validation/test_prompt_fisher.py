@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +13,11 @@ import torch
 from identifiability.errors import InvalidInput
 from llm_validation import prompt_fisher
 from llm_validation.continuation import Continuation
+from llm_validation.metric_store import MetricStore
 from llm_validation.models import LanguageModel
-from llm_validation.prompt_fisher import MetricStore, fisher_metrics, mean_fisher, metric_error
+from llm_validation.prompt_fisher import fisher_metrics, mean_fisher, metric_error
 from tests.llm_validation.architectures import BLOCKS, WIDTH, WORDS, tiny
+from tests.llm_validation.zips import zipped
 
 pytestmark = pytest.mark.usefixtures("device")
 
@@ -108,12 +112,26 @@ def test_a_metric_is_taken_for_another_only_if_everything_is_equal(tmp_path, com
     assert len(computed) == len(runs)
 
 
+def _stated(shape):
+    """A .npy file that says it has this shape, and has four numbers."""
+    head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + bytes(32)
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
         (lambda path: path.write_bytes(path.read_bytes()[:300]), "is damaged .*; delete it"),
         (lambda path: path.write_bytes(b""), "is damaged .*; delete it"),
         (lambda path: path.write_text("not numbers"), "is damaged .*; delete it"),
+        (lambda path: path.write_bytes(zipped({"a.npy": b""})), "is damaged .*; delete it"),
+        (lambda path: path.write_bytes(_stated("(1099511627776, 4)")), "is damaged .*; delete it"),
+        (lambda path: path.write_bytes(_stated("(-1, 32)")), "is damaged .*; delete it"),
+        (lambda path: np.save(path, np.eye(300)), r"is damaged .* 32 x 32 numbers"),
+        (lambda path: np.save(path, np.array([{}])), "is damaged .*; delete it"),
+        (lambda path: np.save(path, np.eye(32, dtype="f4")), "got .* float32; delete it"),
+        (lambda path: (path.unlink(), path.mkdir()), "is damaged .*; delete it"),
+        (lambda path: (path.unlink(), os.mkfifo(path)), "is damaged .*; delete it"),
         (lambda path: np.save(path, np.eye(3)), r"must hold a \(32, 32\) .* got \(3, 3\)"),
     ],
 )

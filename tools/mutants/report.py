@@ -16,8 +16,8 @@ test fails, or a theorem is not verified, that passes without the defect; the ch
 first that did. The table that the command prints has the seconds too.
 
 No defect is a missing conjugate: but for the complex step of an oracle, whose defect is listed, the
-sources compute with real numbers. Defects drawn mechanically from every line (mutmut, cosmic-ray)
-have not been run.
+sources compute with real numbers. Defects drawn by a machine, of which nobody thought:
+[mutation testing](mutation_testing.md).
 """
 
 

@@ -58,12 +58,19 @@ def serve() -> None:
 def _same_examples_every_time() -> None:
     """For hypothesis: nothing is remembered from one defect to the next, and nothing made small.
 
-    That a test fails is all that counts here; the smallest example that fails takes minutes.
+    That a test fails is all that counts here; the smallest example that fails takes minutes. A
+    test that is only slow, on a machine that does other things, has caught nothing.
     """
-    from hypothesis import Phase, settings
+    from hypothesis import HealthCheck, Phase, settings
 
-    phases = (Phase.explicit, Phase.generate)
-    settings.register_profile("mutants", derandomize=True, database=None, phases=phases)
+    settings.register_profile(
+        "mutants",
+        derandomize=True,
+        database=None,
+        phases=(Phase.explicit, Phase.generate),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
     settings.load_profile("mutants")
 
 

@@ -67,7 +67,7 @@ def measure(model: StructuralEnvironments, seed: int) -> Measurement:
 def gain(instance: EnvironmentStates, fit: CovarianceRecovery) -> np.ndarray:
     """(d, d) moduli: unit estimated columns, matched to the true ones, in their coordinates."""
     scales = np.sqrt(instance.variances.mean(axis=1))
-    columns = np.linalg.solve(instance.mixing * scales, fit.directions_)
+    columns = np.linalg.solve(instance.mixing * scales, fit.mixing_)
     matching = list(matched(instance, fit))
     return np.abs(columns / np.linalg.norm(columns, axis=0))[:, matching]
 
@@ -75,7 +75,7 @@ def gain(instance: EnvironmentStates, fit: CovarianceRecovery) -> np.ndarray:
 def matched(instance: EnvironmentStates, fit: CovarianceRecovery) -> tuple[int, ...]:
     """For every node, the estimated column that stands for it."""
     scales = np.sqrt(instance.variances.mean(axis=1))
-    columns = np.linalg.solve(instance.mixing * scales, fit.directions_)
+    columns = np.linalg.solve(instance.mixing * scales, fit.mixing_)
     return mcc_directions(columns, np.eye(len(columns)), draws=1).matching
 
 

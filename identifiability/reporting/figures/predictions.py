@@ -78,7 +78,7 @@ def strength_sweep(axes: Axes, rows: list[dict[str, Any]]) -> None:
         xticklabels=[f"{alpha:g}" for alpha in alphas],
         xlabel="strength α",
         ylabel="measured / predicted" if relative else rows[0]["unit"],
-        title=rows[0]["trait"] or "all traits",
+        title="all traits" if rows[0]["trait"] in (None, "any") else rows[0]["trait"],
     )
     axes.minorticks_off()
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3, fontsize=7.5)

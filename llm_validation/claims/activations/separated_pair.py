@@ -43,7 +43,7 @@ def separation_arm(
         ratios = np.log(fitted.profiles_[:, 1] / fitted.profiles_[:, 0])
         place = int(np.argmin(ratios[:-1] - ratios[1:]))
         value = float(ratios[place] - ratios[place + 1])
-        unmixing = np.linalg.inv(fitted.directions_)
+        unmixing = np.linalg.inv(fitted.mixing_)
         data = SeparatedPair(unmixing[place : place + 2], second)
     prediction = Prediction(
         claim=claim,

@@ -31,3 +31,12 @@ def radial_cell(setting: Setting, ids: list[int], layer: int) -> Cell:
 def hidden_directions(setting: Setting) -> int:
     """1 where the mean direction is invisible by construction (N6b), else 0."""
     return int(setting.of(symmetry_cell(setting))["mean_direction"])
+
+
+def lost_at_one_prompt(setting: Setting, layer: int) -> int:
+    """Null directions at one prompt that a second one shows.
+
+    A decoder's is the radial direction of its last state (N6c); an encoder says how many it has.
+    """
+    lost = setting.of(symmetry_cell(setting)).get("lost")
+    return 1 if lost is None else int(lost[layer])

@@ -14,6 +14,7 @@ from llm_validation.claims.null_space.exact_cells import (
     ANY,
     hidden_directions,
     jacobian_cell,
+    lost_at_one_prompt,
     radial_cell,
     symmetry_cell,
 )
@@ -37,7 +38,7 @@ def rank_preparation(setting: Setting, layer: int) -> list[Cell]:
 
 
 def rank_arms(setting: Setting, claim: str, layer: int) -> list[Arm]:
-    """d from two prompts on, d - 1 at one; one less where the mean direction is invisible."""
+    """d from two prompts on, less at one; one less where the mean direction is invisible."""
     jacobians = choosing_jacobians(setting, layer)
     gains = [setting.of(radial_cell(setting, ids, layer))["gain"] for ids in _choosing(setting)]
     # What the norm's epsilon leaves of the radial direction counts if it can be told from rounding.
@@ -45,12 +46,13 @@ def rank_arms(setting: Setting, claim: str, layer: int) -> list[Arm]:
         gain <= Spectrum.of(jacobian["factor"], metric=False).resolution
         for jacobian, gain in zip(jacobians, gains, strict=True)
     )
+    lost = lost_at_one_prompt(setting, layer) if radial else 0
     rows = max(len(jacobian["factor"]) for jacobian in jacobians)
     prompts = setting.prompts.measuring[: FACTORS[setting.scale][1]]
     cells = tuple(jacobian_cell(setting, ids, layer) for ids in prompts)
     arms = []
     for count in [n for n in COUNTS if n <= len(prompts)]:
-        most = setting.width - hidden_directions(setting) - int(radial and count == 1)
+        most = setting.width - hidden_directions(setting) - (lost if count == 1 else 0)
         rank = float(min(most, count * rows))
         prediction = Prediction(
             claim=claim,

@@ -25,6 +25,7 @@ from llm_validation.claims.null_space.exact_cells import (
     ANY,
     hidden_directions,
     jacobian_cell,
+    lost_at_one_prompt,
     radial_cell,
     symmetry_cell,
 )
@@ -54,7 +55,7 @@ def radial_arms(setting: Setting, claim: str) -> list[Arm]:
     """Null at one prompt, at the predicted place, and gone with another prompt or strength."""
     if not setting.of(symmetry_cell(setting))["final_norm"]:
         stated = _prediction(claim, setting.layers[0], "null at one prompt", 0.0, RATIO, "ratio")
-        return [Arm(stated, (), None, "no norm comes between the last block and the head")]
+        return [Arm(stated, (), None, "no norm comes between the last block and the output")]
     arms = []
     count = PROMPTS[setting.scale]
     for layer in setting.layers:
@@ -78,19 +79,20 @@ def radial_row(setting: Setting, arm: Arm) -> ClaimResult:
     kind, factors = arm.data
     jacobians = [setting.of(cell)["factor"] for cell in arm.cells[:factors]]
     hidden = hidden_directions(setting)
+    null = hidden + lost_at_one_prompt(setting, arm.prediction.layer)
     if kind == "rank":
         stacks = [np.concatenate([jacobians[i] for i in pair]) for pair in blocks(factors, 2)]
         values = np.array([float(Spectrum.of(stack, metric=False).rank()) for stack in stacks])
         rank = float(setting.width - hidden)
         judgement = on_every(values, rank, rank, "rank")
     elif kind == "ratio":
-        values = np.array([_null_ratio(jacobian, 1 + hidden) for jacobian in jacobians])
+        values = np.array([_null_ratio(jacobian, null) for jacobian in jacobians])
         judgement = on_every(values, -np.inf, RATIO, "null over next singular value")
     else:
         directions = [setting.of(cell)["direction"] for cell in arm.cells[factors:]]
         values = np.array(
             [
-                _sine(jacobian, direction, 1 + hidden)
+                _sine(jacobian, direction, null)
                 for jacobian, direction in zip(jacobians, directions, strict=True)
             ]
         )

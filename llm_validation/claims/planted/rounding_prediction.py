@@ -27,7 +27,6 @@ def expected_cosines(
     """(blocks,) cosine to the whole vector of what is seen of it, with rounding added."""
     cosines = []
     for block in found:
-        seen = vector @ block.directions.T @ block.directions
-        estimates = seen + block.rounding(strength)
+        estimates = block.seen(vector) + block.rounding(strength)
         cosines.append(np.mean(estimates @ vector / np.linalg.norm(estimates, axis=1)))
     return np.array(cosines) / np.linalg.norm(vector)

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from scipy import sparse
 from scipy.linalg import eigh
-from sklearn.base import clone
-from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from identifiability.errors import InvalidInput
 from identifiability.gauge import Rotation, SignedPermutation
@@ -320,10 +318,8 @@ def test_halves_must_be_large_enough():
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
-        ({"margin": 0.0}, "margin must be a finite difference of log ratios > 0"),
-        ({"margin": np.inf}, "margin must be a finite difference"),
-        ({"margin": "a"}, "margin must be a number, got 'a'"),
-        ({"level": None}, "level must be a number, got None"),
+        ({"margin": 0.0}, r"margin must lie in \(0, inf\), got 0.0; 0.2 is usual"),
+        ({"margin": np.inf}, r"margin must lie in \(0, inf\)"),
         ({"level": 0.0}, r"level must lie in \(0, 0.5\)"),
         ({"level": float("nan")}, r"level must lie in \(0, 0.5\)"),
     ],
@@ -333,38 +329,3 @@ def test_parameters_out_of_range_are_refused_by_fit(parameters, sentence):
         CovarianceRecovery(**parameters).fit([GOOD, GOOD])
     with pytest.raises(InvalidInput, match=sentence):
         CovarianceRecovery(**parameters).stability([GOOD, GOOD])
-
-
-def test_parameters_are_stored_unchanged_and_cloned():
-    recovery = CovarianceRecovery(margin=0.3, level=0.01)
-    assert clone(recovery).get_params() == {"margin": 0.3, "level": 0.01}
-    assert not [name for name in vars(recovery) if name.endswith("_")]
-
-
-# All other checks of scikit-learn call fit with one (n, d) array; this fit needs a list of them.
-WITHOUT_DATA = {
-    "check_estimator_cloneable",
-    "check_estimator_repr",
-    "check_no_attributes_set_in_init",
-    "check_parameters_default_constructible",
-    "check_get_params_invariance",
-    "check_set_params",
-    "check_estimator_tags_renamed",
-    "check_valid_tag_types",
-}
-CHECKS = [
-    (estimator, check)
-    for estimator, check in estimator_checks_generator(CovarianceRecovery())
-    if getattr(check, "func", check).__name__ in WITHOUT_DATA
-]
-
-
-def test_the_checks_named_exist():
-    assert {getattr(check, "func", check).__name__ for _, check in CHECKS} == WITHOUT_DATA
-
-
-@pytest.mark.parametrize(
-    ("estimator", "check"), CHECKS, ids=[getattr(c, "func", c).__name__ for _, c in CHECKS]
-)
-def test_scikit_learn_conventions(estimator, check):
-    check(estimator)

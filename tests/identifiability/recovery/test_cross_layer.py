@@ -7,8 +7,6 @@ import pytest
 import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.base import clone
-from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from identifiability.errors import InvalidInput
 from identifiability.recovery.cross_layer import CrossLayerRecovery
@@ -198,7 +196,11 @@ ONE = np.ones((1, 2))
             [[1], [np.inf]],
             r"reads\[1\] or responses\[1\]: response must be",
         ),
-        (None, [ONE] * 2, [[1]] * 2, "transports must be a list.*got NoneType"),
+        (np.eye, [ONE] * 2, [[1]] * 2, "transports must be a list.*got function"),
+        (None, [ONE] * 2, [[1]], "one entry for each layer, got 2 and 1"),
+        (None, [None] * 2, [None] * 2, "reads must hold .m, d. rows of layer 0.*got none"),
+        (None, [[1, 2]], [[1]], r"reads must hold .*got \(2,\)"),
+        (None, [ONE, np.eye(3)], [[1], [1, 1, 1]], r"reads\[1\] must be \(m, 2\)"),
         ([np.eye(2)], ONE[0, 0], [[1]] * 2, "reads must be a list"),
         ([np.eye(2)], [ONE] * 2, "ab", "responses must be a list.*got str"),
     ],
@@ -219,40 +221,53 @@ def test_layers_of_different_width_and_one_dimension():
     np.testing.assert_allclose(fitted.vector_, [4.0])
 
 
-def test_fit_returns_itself_and_clones():
-    recovery = CrossLayerRecovery(affine=True, accuracy=1e-6)
-    assert recovery.fit([np.eye(2)], [ONE] * 2, [[1], [1]]) is recovery
-    assert recovery.n_features_in_ == 2
-    assert clone(recovery).get_params() == recovery.get_params()
+def _pulled_back(transports, reads):
+    through, rows = np.eye(transports[0].shape[1]), [reads[0]]
+    for transport, read in zip(transports, reads[1:], strict=True):
+        through = transport @ through
+        rows.append(None if read is None else read @ through)
+    return rows
 
 
-# All other checks call fit(X, y) with one table; fit takes three lists here.
-APPLICABLE = {
-    "check_estimator_cloneable",
-    "check_estimator_tags_renamed",
-    "check_valid_tag_types",
-    "check_estimator_repr",
-    "check_no_attributes_set_in_init",
-    "check_estimators_unfitted",
-    "check_do_not_raise_errors_in_init_or_set_params",
-    "check_mixin_order",
-    "check_parameters_default_constructible",
-    "check_get_params_invariance",
-    "check_set_params",
-}
-CHECKS = [
-    (estimator, check)
-    for estimator, check in estimator_checks_generator(CrossLayerRecovery())
-    if getattr(check, "func", check).__name__ in APPLICABLE
-]
+def test_reads_pulled_back_are_as_good_as_maps_and_reads():
+    rng = np.random.default_rng(3)
+    maps = [rng.standard_normal((6, 6)) for _ in range(3)]
+    reads = [None, rng.standard_normal((2, 6)), None, 1e6 * rng.standard_normal((1, 6))]
+    rows, vector = _pulled_back(maps, reads), rng.standard_normal(6)
+    responses = [None if row is None else row @ vector for row in rows]
+    mapped = CrossLayerRecovery().fit(maps, reads, responses)
+    pulled = CrossLayerRecovery().fit(None, rows, responses)
+    np.testing.assert_allclose(pulled.vector_, mapped.vector_, atol=1e-9)
+    np.testing.assert_array_equal(pulled.dimension_path_, [6, 4, 4, 3])
+    assert pulled.disjoint_paths_ == mapped.disjoint_paths_ == 3
+    assert pulled.prediction_.failure_mode == "kernel: 3 of 6 dimensions; 3 disjoint paths"
+    # Without the maps nothing says what is lost on the way.
+    assert pulled.lost_.shape == (6, 0)
+    helps = pulled.report_.condition("further layers can help")
+    assert helps.holds is None and helps.statistic is None
 
 
-@pytest.mark.parametrize(
-    ("estimator", "check"), CHECKS, ids=[getattr(c, "func", c).__name__ for _, c in CHECKS]
-)
-def test_scikit_learn_conventions(estimator, check):
-    check(estimator)
+def test_paths_are_searched_only_where_the_rank_does_not_prove_them():
+    """Two reads of one coordinate: rank 1 where a matching of three reads finds 2."""
+    rows = [np.array([[1.0, 0, 0, 0]]), np.array([[1.0, 0, 0, 0], [0, 1.0, 1.0, 0]])]
+    fitted = CrossLayerRecovery().fit(None, rows, [[1.0], [1.0, 2.0]])
+    assert fitted.disjoint_paths_ == 2
+    found = fitted.report_.condition("enough disjoint paths")
+    assert found.decided_by == "matching of coordinates and reads"
+    repeated = CrossLayerRecovery().fit(None, [np.ones((1, 4))] * 3, [[1.0]] * 3)
+    assert repeated.dimension_path_[-1] == 3 and repeated.disjoint_paths_ == 3
+    full = CrossLayerRecovery().fit(None, [np.eye(4)[:3]], [[1.0] * 3])
+    assert full.report_.condition("enough disjoint paths").decided_by.startswith("rank")
 
 
-def test_all_applicable_checks_exist():
-    assert {getattr(check, "func", check).__name__ for _, check in CHECKS} == APPLICABLE
+@pytest.mark.parametrize("stated", [0.0, 1e-9])
+def test_other_responses_of_the_same_reads(stated):
+    """Whether blocks are brought to one size or errors are stated in their own unit."""
+    rng = np.random.default_rng(4)
+    rows = [rng.standard_normal((4, 6)), 1e5 * rng.standard_normal((3, 6))]
+    vectors = rng.standard_normal((5, 6))
+    responses = [vectors @ row.T for row in rows]
+    fitted = CrossLayerRecovery(jacobian_error=stated).fit(None, rows, [r[0] for r in responses])
+    np.testing.assert_allclose(fitted.recover(np.hstack(responses)), vectors, rtol=1e-6)
+    with pytest.raises(InvalidInput, match=r"responses must be \(..., 7\).*got \(5, 4\)"):
+        fitted.recover(responses[0])

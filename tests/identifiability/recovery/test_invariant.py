@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.base import clone
-from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from identifiability.errors import InvalidInput
 from identifiability.recovery.invariant import InvariantRecovery
@@ -228,12 +226,9 @@ def test_stability_needs_two_environments_in_each_half():
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [
-        ({"vector_error": -1.0}, "vector_error must be a finite norm >= 0"),
-        ({"vector_error": np.inf}, "vector_error must be a finite norm >= 0"),
+        ({"vector_error": -1.0}, r"vector_error must lie in \[0, inf\)"),
+        ({"vector_error": np.inf}, r"vector_error must lie in \[0, inf\)"),
         ({"accuracy": 1.0}, r"accuracy must lie in \(0, 1\)"),
-        ({"accuracy": "a"}, "accuracy must be a number, got 'a'"),
-        ({"vector_error": None}, "vector_error must be a number, got None"),
-        ({"orthogonal": 2}, "orthogonal must be True or False, got 2"),
     ],
 )
 def test_parameters_out_of_range_are_refused_by_fit(parameters, sentence):
@@ -247,32 +242,3 @@ def test_one_dimension_and_integers():
     fitted = InvariantRecovery().fit([[2], [2], [2]])
     assert fitted.component_.tolist() == [2.0]
     assert not InvariantRecovery().fit([[2], [3], [5]]).component_.any()
-
-
-def test_parameters_are_stored_unchanged_and_cloned():
-    recovery = InvariantRecovery(orthogonal=True, vector_error=0.1, accuracy=0.2)
-    assert clone(recovery).get_params() == recovery.get_params()
-    assert not [name for name in vars(recovery) if name.endswith("_")]
-
-
-# The argument is named as in the field, and the sentences about bad input are the project's own
-# (tested above); arrays are numpy's.
-OWN_CONTRACT = {
-    "check_array_api_input",
-    "check_complex_data",
-    "check_dtype_object",
-    "check_estimators_empty_data_messages",
-    "check_estimator_sparse_tag",
-}
-CHECKS = [
-    (estimator, check)
-    for estimator, check in estimator_checks_generator(InvariantRecovery())
-    if getattr(check, "func", check).__name__ not in OWN_CONTRACT
-]
-
-
-@pytest.mark.parametrize(
-    ("estimator", "check"), CHECKS, ids=[getattr(c, "func", c).__name__ for _, c in CHECKS]
-)
-def test_scikit_learn_conventions(estimator, check):
-    check(estimator)

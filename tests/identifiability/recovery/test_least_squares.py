@@ -8,8 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
-from sklearn.base import clone
-from sklearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.exceptions import NotFittedError
 
 from identifiability import JacobianOperator, exact_rank
 from identifiability.errors import InvalidInput
@@ -259,8 +258,13 @@ def test_bad_input_is_one_sentence(jacobian, response, sentence):
     [
         ({"accuracy": 0.0}, r"accuracy must lie in \(0, 1\)"),
         ({"accuracy": float("nan")}, r"accuracy must lie in \(0, 1\)"),
-        ({"jacobian_error": -1.0}, "jacobian_error must be a finite norm >= 0"),
-        ({"response_error": float("inf")}, "response_error must be a finite norm >= 0"),
+        ({"cut": 1.0}, r"cut must lie in \[0, 1\), got 1.0; 0 gives up nothing"),
+        ({"cut": -0.1}, r"cut must lie in \[0, 1\)"),
+        ({"jacobian_error": -1.0}, r"jacobian_error must lie in \[0, inf\)"),
+        (
+            {"response_error": float("inf")},
+            r"response_error must lie in \[0, inf\), got inf; it bounds the norm of an error",
+        ),
     ],
 )
 def test_parameters_out_of_range_are_refused_by_fit(parameters, sentence):
@@ -280,31 +284,98 @@ def test_one_dimension():
     assert fitted.kernel_.shape == (1, 0)
 
 
-def test_parameters_are_stored_unchanged_and_cloned():
-    recovery = LeastSquaresRecovery(affine=True, accuracy=1e-4)
-    assert clone(recovery).get_params() == recovery.get_params()
-    assert not [name for name in vars(recovery) if name.endswith("_")]
+def test_other_responses_are_solved_as_fit_solves_them():
+    jacobian, _, vector, seen = _system(7, 9, 6, 4)
+    fitted = LeastSquaresRecovery().fit(jacobian, jacobian @ vector)
+    others = np.random.default_rng(8).standard_normal((2, 3, 9))
+    expected = others @ np.linalg.pinv(jacobian, rcond=1e-10).T
+    np.testing.assert_allclose(fitted.recover(others), expected, rtol=1e-6)
+    np.testing.assert_allclose(fitted.recover(jacobian @ vector), seen, atol=1e-9)
+    for wrong, sentence in (
+        (np.ones(8), r"responses must be \(..., 9\).*got \(8,\)"),
+        ([np.nan] * 9, "real and finite"),
+        (["a"] * 9, "real and finite"),
+    ):
+        with pytest.raises(InvalidInput, match=sentence):
+            fitted.recover(wrong)
+    with pytest.raises(NotFittedError):
+        LeastSquaresRecovery().recover(np.ones(9))
 
 
-# Where this project's contract differs from scikit-learn's: the arguments are named as in the
-# field, the sentences about bad input are the project's own (tested above), arrays are numpy's.
-OWN_CONTRACT = {
-    "check_array_api_input",
-    "check_fit_score_takes_y",
-    "check_complex_data",
-    "check_dtype_object",
-    "check_estimators_empty_data_messages",
-    "check_requires_y_none",
-}
-CHECKS = [
-    (estimator, check)
-    for estimator, check in estimator_checks_generator(LeastSquaresRecovery())
-    if getattr(check, "func", check).__name__ not in OWN_CONTRACT
-]
+def _graded(*values, rows=8, seed=0):
+    """J of given singular values, its right singular vectors, and a v with a part along each."""
+    rng = np.random.default_rng(seed)
+    width = len(values)
+    left = np.linalg.qr(rng.standard_normal((rows, width)))[0]
+    right = np.linalg.qr(rng.standard_normal((width, width)))[0]
+    return (left * np.array(values)) @ right.T, right, rng.standard_normal(width)
 
 
-@pytest.mark.parametrize(
-    ("estimator", "check"), CHECKS, ids=[getattr(c, "func", c).__name__ for _, c in CHECKS]
-)
-def test_scikit_learn_conventions(estimator, check):
-    check(estimator)
+def test_directions_at_or_below_the_cut_are_given_up_and_said_to_be():
+    jacobian, right, vector = _graded(2.0, 1.0, 1e-3, 1e-4, 0.0)
+    fitted = LeastSquaresRecovery(cut=1e-2).fit(jacobian, jacobian @ vector)
+    kept = right[:, :2]
+    np.testing.assert_allclose(fitted.vector_, kept @ (kept.T @ vector), atol=1e-9)
+    np.testing.assert_allclose(fitted.kernel_.T @ kept, 0, atol=1e-9)
+    said = fitted.prediction_
+    assert said.failure_mode == "kernel: 3 of 5 dimensions, 2 of them given up"
+    assert said.recovers is False
+    report = fitted.report_
+    assert str(report.verdict) == "epsilon_non_identifiable"
+    assert report.class_dimension == 3
+    assert report.tolerance == pytest.approx((2.0 * 1e-2) ** 2)
+    assert "given up" in report.unit
+    # What tells the witness from v is no more than the tolerance allows.
+    apart = np.linalg.norm(jacobian @ (report.witness.vector - fitted.vector_))
+    assert 0 < apart <= 2.0 * 1e-2 * report.witness.distance
+    named = _named(fitted)
+    assert named["full rank"].holds is False and "2 directions" in named["full rank"].reason
+    assert named["consistent response"].holds is True  # with what was given up
+    below = LeastSquaresRecovery(cut=1e-5).fit(jacobian, jacobian @ vector)
+    whole = LeastSquaresRecovery().fit(jacobian, jacobian @ vector)
+    np.testing.assert_array_equal(below.vector_, whole.vector_)
+    assert below.prediction_ == whole.prediction_
+
+
+def test_a_response_off_the_columns_is_inconsistent_with_a_cut_too():
+    jacobian, _, vector = _graded(2.0, 1.0, 1e-3)
+    off = np.linalg.svd(jacobian)[0][:, -1]
+    response = jacobian @ vector + 1e-3 * off
+    assert LeastSquaresRecovery(cut=1e-2).fit(jacobian, response).prediction_.recovers is None
+    stated = LeastSquaresRecovery(cut=1e-2, response_error=1e-3).fit(jacobian, response)
+    assert stated.prediction_.failure_mode == "kernel: 1 of 3 dimensions, 1 of them given up"
+
+
+@given(seeds, st.floats(-6, -2.5))
+@settings(max_examples=60, deadline=None)
+def test_with_a_cut_the_gap_statistic_bounds_the_error_though_there_is_no_gap(seed, size):
+    """Values run through the cut: the directions kept are not determined, what is read there is."""
+    jacobian, _, vector = _graded(*np.geomspace(1, 1e-4, 10), rows=14, seed=seed)
+    error = np.random.default_rng(seed).standard_normal(jacobian.shape)
+    error *= 10**size / np.linalg.norm(error, 2)
+    fitted = LeastSquaresRecovery(cut=1e-2, jacobian_error=10**size, accuracy=0.9)
+    fitted.fit(jacobian + error, jacobian @ vector)
+    exact = vector - fitted.kernel_ @ (fitted.kernel_.T @ vector)
+    moved = np.linalg.norm(fitted.vector_ - exact) / np.linalg.norm(vector)
+    assert moved <= _named(fitted)["gap"].statistic * (1 + 1e-9)
+    if 10**size < 1e-4:  # else nothing stands between the floor and the cut
+        assert moved > 0
+
+
+def test_halves_agree_on_what_both_keep():
+    """What is given up is a direction for each half, a little apart: three are left to both."""
+    jacobian, _, vector = _graded(3.0, 2.0, 1.5, 1.0, 1e-4, rows=40)
+    found = LeastSquaresRecovery(cut=1e-2).stability(jacobian, jacobian @ vector, splits=6)
+    assert found.stable
+    assert "3 dimensions" in found.gauge
+
+
+def test_splits_are_ten_of_seed_0_unless_others_are_asked_for():
+    rng = np.random.default_rng(6)
+    jacobian, noise = rng.standard_normal((24, 8)), rng.standard_normal(24)
+    found = [
+        LeastSquaresRecovery().stability(jacobian, noise, **options).agreement.tolist()
+        for options in ({}, {"seed": 0}, {"seed": 1})
+    ]
+    assert found[0] == found[1] != found[2]
+    assert len(found[0]) == 10

@@ -8,10 +8,12 @@ import pytest
 from identifiability.errors import InvalidInput
 from identifiability.recovery.stability import (
     Stability,
+    absolute_cosine,
     as_groups,
     direction_null,
     halves,
     planar_null,
+    support_null,
 )
 
 
@@ -36,7 +38,10 @@ def test_without_groups_every_sample_is_its_own():
         (lambda: as_groups([1, 2], 3), "one label for each of the 3"),
         (lambda: as_groups([1, 1, 1], 3), "at least two groups"),
         (lambda: as_groups(None, 1), "at least two groups"),
-        (lambda: list(halves(np.array([0, 1]), 0, np.random.default_rng(0))), "at least 1"),
+        (
+            lambda: list(halves(np.array([0, 1]), 0, np.random.default_rng(0))),
+            "integer of at least 1",
+        ),
         (lambda: direction_null(0, 5, np.random.default_rng(0)), "dimension 1 or more"),
     ],
 )
@@ -75,3 +80,19 @@ def test_only_components_beyond_chance_count_as_stable():
     assert found.minimum == pytest.approx(0.86)
     assert found.mean == pytest.approx(agreement.mean())
     assert Stability(agreement[:, [0, 2]], null, "a plane", np.zeros((3, 0))).stable
+
+
+def test_absolute_cosine_calls_two_zeros_the_same_and_one_different():
+    first, second = np.array([3.0, 4.0]), np.array([-4.0, 3.0])
+    assert absolute_cosine(first, -2 * first) == 1
+    assert absolute_cosine(first, first + second) == pytest.approx(math.sqrt(0.5))
+    assert absolute_cosine(0 * first, 0 * first) == 1
+    assert absolute_cosine(0 * first, first) == 0
+
+
+def test_codes_on_random_supports_overlap_as_chance_has_it():
+    """All supports the same: directions of k dimensions. One entry each: the same one, or none."""
+    rng = np.random.default_rng(0)
+    same = support_null(3, 3, 40, rng).mean()
+    assert same == pytest.approx(direction_null(3, 40, rng).mean(), abs=0.01)
+    assert support_null(8, 1, 40, rng).mean() == pytest.approx(1 / 8, abs=0.01)

@@ -7,7 +7,7 @@ import pytest
 from identifiability.reporting.page import render
 from proofs.ledger import select
 from proofs.running import run
-from tests.identifiability.reporting import chromium, examples, toy_examples
+from tests.identifiability.reporting import audit_examples, chromium, examples, toy_examples
 
 MEASURED = [0.05, 0.011, None, 1e-7, 12.0, 0.3]
 
@@ -39,7 +39,7 @@ def _results():
         proofs=_theorems(),
         toy=toy_examples.toy(),
         llm=examples.llm(claims=judged, curves=curves),
-        audits={"audit": examples.audit()},
+        audits={"audit": audit_examples.audit()},
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 from identifiability.errors import InvalidInput
 from identifiability.reporting.build import build_report, joined
 from identifiability.results import provenance, write_json
-from tests.identifiability.reporting import examples
+from tests.identifiability.reporting import audit_examples, examples
 
 
 def _llm():
@@ -34,7 +34,7 @@ def test_a_directory_of_the_transformer_alone_has_a_report_too(tmp_path):
 
 
 def test_an_audit_is_no_run_of_claims(tmp_path):
-    write_json(tmp_path / "results.json", examples.audit())
+    write_json(tmp_path / "results.json", audit_examples.audit())
     found = joined(tmp_path)
     assert found["llm"] is None
     assert list(found["audits"]) == ["audit"]
@@ -42,7 +42,11 @@ def test_an_audit_is_no_run_of_claims(tmp_path):
 
 def test_audits_in_folders_beneath_are_shown_and_other_results_are_not(tmp_path):
     write_json(tmp_path / "results.json", _llm())
-    for name, content in (("b", examples.audit()), ("a", examples.audit()), ("other", _llm())):
+    for name, content in (
+        ("b", audit_examples.audit()),
+        ("a", audit_examples.audit()),
+        ("other", _llm()),
+    ):
         (tmp_path / name).mkdir()
         write_json(tmp_path / name / "results.json", content)
     found = joined(tmp_path)
@@ -51,7 +55,7 @@ def test_audits_in_folders_beneath_are_shown_and_other_results_are_not(tmp_path)
 
 
 def test_figures_in_each_format_asked_for(tmp_path):
-    write_json(tmp_path / "results.json", examples.audit())
+    write_json(tmp_path / "results.json", audit_examples.audit())
     build_report(tmp_path, ["svg", "pdf", "svg"])
     names = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert names == [
@@ -61,6 +65,18 @@ def test_figures_in_each_format_asked_for(tmp_path):
         "audit_witness.svg",
     ]
     assert (tmp_path / "figures" / "audit_witness.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_no_name_in_results_leads_a_figure_out_of_its_folder(tmp_path):
+    odd = "../../away"
+    swept = [row | {"claim": odd} for row in examples.sweep()]
+    families = [*examples.llm()["families"], examples.llm()["families"][0] | {"claim": odd}]
+    results = examples.llm(sweeps=swept, families=families) | {"provenance": provenance(0, [])}
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    write_json(folder / "results.json", results)
+    build_report(folder, ["svg"])
+    assert [path.parent for path in tmp_path.rglob("*away*")] == [folder / "figures"]
 
 
 def test_an_unknown_format_is_one_sentence_and_nothing_is_written(tmp_path):

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from identifiability.errors import InvalidInput
 from identifiability.reporting.command import command
 from identifiability.results import write_json
-from tests.identifiability.reporting import examples
+from tests.identifiability.reporting import audit_examples
 
 app = typer.Typer()
 app.command("report")(command)
@@ -15,7 +15,7 @@ app.command("report")(command)
 
 @pytest.fixture
 def directory(tmp_path):
-    write_json(tmp_path / "results.json", examples.audit())
+    write_json(tmp_path / "results.json", audit_examples.audit())
     return tmp_path
 
 

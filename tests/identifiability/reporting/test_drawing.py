@@ -7,7 +7,14 @@ from xml.etree import ElementTree
 import pytest
 from matplotlib.figure import Figure
 
-from identifiability.reporting.drawing import FORMATS, Picture, on_axes, panel_size, panels
+from identifiability.reporting.drawing import (
+    FORMATS,
+    Picture,
+    on_axes,
+    panel_size,
+    panels,
+    plain_name,
+)
 
 
 def _draw(axes, y=(1, 2)):
@@ -55,3 +62,24 @@ def test_panels_fill_rows_and_hide_what_is_left(count, shape):
     assert [axes.get_visible() for axes in figure.axes].count(True) == count
     assert [axes.lines[0].get_ydata()[0] for axes in figure.axes[:count]] == list(range(count))
     assert panel_size(count)[1] == pytest.approx(3.6 * shape[0])
+
+
+def test_a_plain_name_stays_and_any_other_becomes_one_that_no_folder_minds():
+    assert plain_name("sweep_epsilon_null-15") == "sweep_epsilon_null-15"
+    odd = [
+        "../../index",
+        "..",
+        "a/b",
+        "a b",
+        "a\\b",
+        "a_b/",
+        "",
+        "é",
+        "\ud800",
+        "x" * 300,
+        "x" * 301,
+    ]
+    plain = [plain_name(name) for name in odd]
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,120}", name) for name in plain)
+    assert len({*plain, "a_b"}) == len(odd) + 1
+    assert Picture("a/b", "", "", on_axes(_draw)).name == plain_name("a/b")

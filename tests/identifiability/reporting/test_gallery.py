@@ -8,7 +8,7 @@ from identifiability.reporting.gallery import (
     theorem_pictures,
     transformer_pictures,
 )
-from tests.identifiability.reporting import examples
+from tests.identifiability.reporting import audit_examples, examples
 
 
 def _names(llm):
@@ -57,15 +57,15 @@ def test_theorems_that_rest_on_others_not_here_have_no_graph():
 
 
 def test_an_audit_has_its_spectrum_and_its_witness():
-    audit = examples.audit()
-    assert [p.name for p in audit_pictures("run 1", audit)] == ["run_1_spectrum", "run_1_witness"]
+    audit = audit_examples.audit()
+    assert [p.name for p in audit_pictures("run-1", audit)] == ["run-1_spectrum", "run-1_witness"]
     audit["vector"]["witness"] = None
-    assert [p.name for p in audit_pictures("run 1", audit)] == ["run_1_spectrum"]
+    assert [p.name for p in audit_pictures("run-1", audit)] == ["run-1_spectrum"]
 
 
 def test_every_picture_has_a_name_of_its_own_and_draws():
     llm = examples.llm(sweeps=examples.sweep(), curves={"null_space_dimension": examples.growing()})
-    audits = {"one": examples.audit(), "two": examples.audit()}
+    audits = {"one run": audit_examples.audit(), "one/run": audit_examples.audit()}
     pictures = every_picture(examples.whole(llm=llm, audits=audits))
     names = [picture.name for picture in pictures]
     assert len(set(names)) == len(names) == 10

@@ -6,7 +6,7 @@ from scipy import stats
 
 from identifiability.errors import InvalidInput
 from identifiability.statistics import cluster_bootstrap
-from identifiability.statistics.bootstrap import jackknife_errors
+from identifiability.statistics.bootstrap import jackknife_errors, studentise
 
 
 def _mean(x):
@@ -122,3 +122,23 @@ def test_the_interval_scales_with_the_unit():
 def test_bad_input_is_refused_in_one_sentence(sample, positive, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         cluster_bootstrap(_mean, [sample], rng=np.random.default_rng(0), positive=positive)
+
+
+def test_clusters_that_are_all_alike_have_no_error():
+    found = studentise(
+        lambda x: x.mean(axis=1),
+        [np.full(6, 2.5)],
+        rng=np.random.default_rng(0),
+        resamples=100,
+        level=0.95,
+    )
+    assert (found.estimate, found.least, found.most, found.degrees) == (2.5, 2.5, 2.5, 2.5)
+    assert (found.error, found.below, found.above) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 1.5, -0.5, "a", None])
+def test_a_level_is_a_number_between_0_and_1(level):
+    with pytest.raises(
+        InvalidInput, match=r"level must be between 0 and 1, got .*; 0\.95 is usual"
+    ):
+        cluster_bootstrap(_mean, [np.arange(5.0)], rng=np.random.default_rng(0), level=level)

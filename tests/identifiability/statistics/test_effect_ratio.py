@@ -5,7 +5,13 @@ import pytest
 from scipy import stats
 
 from identifiability.errors import InvalidInput
-from identifiability.statistics import NoReferenceEffect, effect_ratio, tost_ratio
+from identifiability.statistics import (
+    NoReferenceEffect,
+    cluster_bootstrap,
+    effect_ratio,
+    tost_ratio,
+)
+from identifiability.statistics.bootstrap import studentise
 
 
 def _scores(seed=0, ratio=0.6, effect=2.0, n=30, zero=0.0):
@@ -74,6 +80,36 @@ def test_a_reference_without_effect_is_refused_in_one_sentence():
     scores = _scores(effect=0.01)
     with pytest.raises(NoReferenceEffect, match="cannot be told from 0, so no ratio"):
         effect_ratio(*scores, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_critical_values_are_those_of_the_contrast_that_the_ratio_makes_zero(sign):
+    """On skewed scores, where both sides differ and a contrast of other parts has others."""
+    rng = np.random.default_rng(5)
+    baseline, noise = rng.standard_normal(15), rng.exponential(size=(2, 15))
+    reference = baseline + sign * (3 + noise[0])
+    arm = baseline + sign * (1.5 + 0.4 * noise[0] + noise[1] ** 2)
+    found = effect_ratio(arm, reference, baseline, rng=np.random.default_rng(0), resamples=500)
+
+    again = np.random.default_rng(0)
+    options = {"rng": again, "resamples": 500, "level": 0.95}
+    cluster_bootstrap(lambda x: x.mean(axis=1), [reference - baseline], **options)
+    ratio = (arm - baseline).mean() / (reference - baseline).mean()
+    contrast = sign * (arm - baseline - ratio * (reference - baseline))
+    assert contrast.mean() == pytest.approx(0, abs=1e-12)
+    expected = studentise(lambda x: x.mean(axis=1), [contrast], **options)
+    assert (found.below, found.above) == (
+        pytest.approx(expected.below, rel=1e-9),
+        pytest.approx(expected.above, rel=1e-9),
+    )
+    assert max(found.below, found.above) > 1.2 * min(found.below, found.above)
+
+
+def test_a_reference_that_is_the_baseline_is_refused_too():
+    """Its effect is 0 with an interval of no length."""
+    arm, _, baseline = _scores()
+    with pytest.raises(NoReferenceEffect, match=r"effect 0 \[0, 0\] cannot be told from 0"):
+        effect_ratio(arm, baseline, baseline, rng=np.random.default_rng(0))
 
 
 def test_arms_of_different_prompts_are_refused():

@@ -45,10 +45,11 @@ def test_repeating_samples_of_a_prompt_adds_no_evidence(scores):
     assert often.n == once.n
 
 
-def test_d_is_in_no_unit(scores):
+@pytest.mark.parametrize("unit", [100, 1e-6])
+def test_d_is_in_no_unit(scores, unit):
     arm, baseline = scores
     plain = effect_size(arm, baseline, rng=np.random.default_rng(1)).standardised
-    scaled = effect_size(7 - 100 * arm, 7 - 100 * baseline, rng=np.random.default_rng(1))
+    scaled = effect_size(7 - unit * arm, 7 - unit * baseline, rng=np.random.default_rng(1))
     assert scaled.standardised.estimate == pytest.approx(-plain.estimate)
     assert scaled.standardised.low == pytest.approx(-plain.high, rel=0.1)
 

@@ -85,6 +85,32 @@ def test_a_ratio_is_equivalent_where_fiellers_interval_is_inside_the_margin():
     assert 10 < sum(decided) < 100
 
 
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_the_limits_of_a_ratio_are_where_a_t_test_of_the_contrast_has_the_level(alpha):
+    """With six clusters, where a degree of freedom more or less shows."""
+    rng = np.random.default_rng(7)
+    reference = 3 + rng.standard_normal(6)
+    arm = 0.9 * reference + 0.3 * rng.standard_normal(6)
+    found = tost_ratio(arm, reference, alpha=alpha)
+    assert found.low < arm.mean() / reference.mean() < found.high
+    for limit in (found.low, found.high):
+        t_test = stats.ttest_1samp(arm - limit * reference, 0)
+        assert t_test.pvalue / 2 == pytest.approx(alpha, rel=1e-9)
+
+
+def test_a_reference_without_variation_is_there_for_sure():
+    """All that is in doubt is the arm: two t tests of it, at 0.8 and 1.2 of the reference."""
+    arm = 2 + 0.1 * np.random.default_rng(2).standard_normal(10)
+    found = tost_ratio(arm, np.full(10, 2.0))
+    sides = [
+        stats.ttest_1samp(sign * arm, edge, alternative="greater").pvalue
+        for sign, edge in ((1, 1.6), (-1, -2.4))
+    ]
+    assert found.p == pytest.approx(max(sides), rel=1e-9)
+    assert found.equivalent
+    assert found.power == pytest.approx(1, abs=1e-6)
+
+
 def test_power_of_a_ratio_is_a_lower_bound_near_the_rate_found():
     """Both tests are missed together next to never: the bound is nearly the power itself."""
     rates, powers = [], []

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -17,6 +17,7 @@ def _effects(seed, ratio=0.9, effect=2.0, n=14):
     return ratio * reference + 0.4 * rng.standard_normal(n), reference
 
 
+@settings(deadline=None)
 @given(st.integers(0, 200), st.sampled_from([-2.0, 2.0, 5.0]))
 def test_at_the_limits_the_t_test_of_the_contrast_has_the_level(seed, effect):
     arm, reference = _effects(seed, effect=effect)
@@ -61,3 +62,10 @@ def test_an_uncertain_reference_bounds_the_ratio_on_no_side():
     ratio = PairedRatio.of(arm, reference)
     assert ratio.limits(1.01 * errors, 1.01 * errors) == (-math.inf, math.inf)
     assert np.isfinite(ratio.limits(0.99 * errors, 0.99 * errors)).all()
+
+
+def test_a_ratio_cannot_be_changed():
+    ratio = PairedRatio.of(*_effects(0))
+    for name in vars(ratio):
+        with pytest.raises(AttributeError):
+            setattr(ratio, name, 0.0)

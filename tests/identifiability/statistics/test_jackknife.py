@@ -23,4 +23,4 @@ def test_sets_of_clusters_add_their_variances_and_the_smallest_gives_the_degrees
     value = jackknife_interval(lambda x, y: x.mean(axis=1) - y.mean(axis=1), [first, second])
     error = np.sqrt(first.var(ddof=1) / 5 + second.var(ddof=1) / 12)
     assert value.high - value.estimate == pytest.approx(stats.t.ppf(0.975, 4) * error)
-    assert value.degrees == 2
+    assert (value.degrees, value.resamples) == (2, 0)

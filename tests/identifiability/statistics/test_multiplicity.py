@@ -36,3 +36,8 @@ def test_values_of_small_p_and_ties_are_those_of_statsmodels():
 def test_bad_input_is_refused_in_one_sentence(p_values, sentence):
     with pytest.raises(InvalidInput, match=sentence):
         holm(p_values)
+
+
+def test_rows_of_unequal_length_are_refused_in_one_sentence():
+    with pytest.raises(InvalidInput, match="got unequal rows; flatten them"):
+        holm([[0.1], [0.1, 0.2]])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tokenizers
 import transformers
 
+from llm_validation.audit import Audit, audit
 from llm_validation.models import LanguageModel, load_model
 from tests.llm_validation.architectures import WORDS, tiny
 
@@ -27,3 +29,12 @@ def prompts(count: int = 16, seed: int = 0) -> list[str]:
     """Different ones, eight words each."""
     rng = np.random.default_rng(seed)
     return [" ".join(f"w{i}" for i in rng.integers(3, WORDS, 8)) for _ in range(count)]
+
+
+PROMPTS, COUNT = prompts(10), 8
+
+
+def audited(model: LanguageModel, vector: Any, layer: int | None, **settings: Any) -> Audit:
+    """In this process, on eight of ten prompts unless told otherwise."""
+    settings = {"prompts": PROMPTS, "count": COUNT, "workers": 1} | settings
+    return audit(vector, model, layer, **settings)

@@ -133,13 +133,6 @@ def test_data_that_cannot_be_used(model, text, said):
         _audit(model, text)
 
 
-def test_prompts_that_chose_already_are_refused(model, tmp_path):
-    path = tmp_path / "same.txt"
-    path.write_text("\n".join(prompts(8)))
-    with pytest.raises(InvalidInput, match="chose the class already"):
-        _audit(model, f"prompts={path}")
-
-
 @pytest.mark.parametrize("text", ["layers", "layers=", "prompt=x"])
 def test_what_is_no_key_and_value(text):
     with pytest.raises(InvalidInput):

@@ -1,4 +1,4 @@
-"""A score's cases: completions that choose never measure, nor the other way round."""
+"""Cases: completions that choose a score's class never measure it; each prompt has its noise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 from identifiability.errors import InvalidInput
 from identifiability.store import Store
 from llm_validation.audit.bench import Bench
-from llm_validation.audit.cases import score_cases
+from llm_validation.audit.cases import Prompt, cases_of, score_cases
+from llm_validation.audit.observable import Observable
 from llm_validation.dataset import Instructions, LabelledCompletion, Trait
 from llm_validation.measurements.completion_log_likelihoods import measure
 from llm_validation.scoring.log_odds import settings
@@ -58,3 +59,18 @@ def test_fewer_than_four_of_a_split_are_refused(bench):
     few = replace(TRAIT, completions=PAIRS[:8])
     with pytest.raises(InvalidInput, match="at least 4 completions of split 'choose'"):
         score_cases(bench, few, 32, seed=0)
+
+
+def test_completions_of_different_prompts_have_different_noise(bench, monkeypatch):
+    """With one noise for all of them their divergences would move together."""
+    seeds = []
+
+    def written(_bench, cells):
+        seeds.extend(cell.arguments()["seed"] for cell in cells)
+        return [{"token_ids": [[3]]} for _ in cells]
+
+    monkeypatch.setattr(Bench, "results", written)
+    asked = [Prompt("", ids) for ids in ([5, 9], [5, 9, 9], [40, 3])]
+    for seed in (0, 1):
+        cases_of(bench, Observable.parse("completion"), asked, seed)
+    assert len(set(seeds)) == 6

@@ -98,9 +98,14 @@ def test_an_interrupted_audit_says_where_it_goes_on(files, tmp_path, monkeypatch
         (["--layer", "3"], "no vector for layer 3"),
         (["--layer", "1", "--observe", "top"], "top"),
         (["--layer", "1", "--epsilon", "0"], "epsilon must be a positive"),
+        (["--layer", "1", "--observe", "topk:67"], "K between 1 and 66"),
+        (["--layer", "1", "--model", "no-such-model"], "no-such-model"),
+        (["--layer", "1", "--trait", "formalty"], "did you mean 'formality'"),
+        (["--layer", "1", "--apply", "layers=9"], "layer must be between"),
     ],
 )
-def test_wrong_use(files, tmp_path, more, said):
+def test_wrong_use_leaves_no_folder_behind(files, tmp_path, more, said):
     result = _run(files[0], *more, "--out", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
     assert isinstance(result.exception, InvalidInput)
     assert said in str(result.exception)

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from identifiability.statistics import Interval
+from identifiability.statistics import Equivalence, Interval
 from identifiability.verdict import Certificate, CertificateKind, Verdict
-from llm_validation.audit.judged import verdict_of
+from llm_validation.audit.behaviour import Scored
+from llm_validation.audit.judged import score_row, verdict_of
 from llm_validation.audit.symmetry import ShiftSymmetry
 from llm_validation.audit.witness import AuditWitness
+from llm_validation.claims.claim import Outcome
+from llm_validation.scoring.validity import Validity
 
 EPSILON = 0.01
 
@@ -62,3 +65,23 @@ def test_the_symmetry_is_a_proof_about_exact_arithmetic_if_its_trial_held(holds)
     assert (found is Verdict.NON_IDENTIFIABLE) is holds
     assert (certificate.kind is CertificateKind.PROOF) is holds
     assert certificate.statement.startswith("in exact arithmetic, for every c") is holds
+
+
+@pytest.mark.parametrize(
+    ("ends", "equivalent", "outcome"),
+    [
+        ((0.85, 1.1), True, Outcome.CONFIRMED),
+        ((0.7, 1.1), False, Outcome.INCONCLUSIVE),
+        ((0.5, 0.7), False, Outcome.REFUTED),
+        ((1.3, 1.6), False, Outcome.REFUTED),
+    ],
+)
+def test_the_score_s_row_is_the_ratio_of_effects(ends, equivalent, outcome):
+    valid = Validity(1.0, 0.7, 1.0, 10, True, "planted")
+    effect, witness = (Interval(value, 0.1, 0.5, 0.95, 100, 10.0) for value in (0.4, 0.3))
+    tested = Equivalence(0.01, equivalent, *ends, 0.2, 0.9, 10)
+    shared = {"layer": 1, "trait": "", "alpha": 1.0, "observable": "", "dtype": "float64"}
+    shared |= {"family": "audit", "regime": ""}
+    row = score_row(Scored("planted", valid, effect, witness, tested, None), shared)
+    assert row.measured == pytest.approx(0.75)
+    assert (row.verdict, row.interval, row.trait) == (outcome, ends, "planted")

@@ -32,3 +32,10 @@ def test_parameters_are_read():
 def test_others_are_refused_with_what_was_meant(text, said):
     with pytest.raises(InvalidInput, match=said):
         Observable.parse(text)
+
+
+def test_the_likeliest_words_leave_a_rest():
+    Observable.parse("topk:66").check_words(67)
+    Observable.parse("completion").check_words(2)
+    with pytest.raises(InvalidInput, match="between 1 and 66 for this model, got 67"):
+        Observable.parse("topk:67").check_words(67)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
 
-from identifiability.errors import InvalidInput
+from llm_validation.audit.float64_copy import float64_copy
 from llm_validation.audit.observed import metric, observed, steps_apart, wide_metrics
 from tests.llm_validation.architectures import WIDTH
 from tests.llm_validation.audit.small_model import saved
@@ -132,6 +135,30 @@ def test_wide_metrics_are_those_of_the_model_in_float64(model):
         assert np.linalg.norm(wide - exact, 2) < 1e-4 * size
 
 
-def test_topk_beyond_the_vocabulary_is_refused(model):
-    with pytest.raises(InvalidInput, match="between 1 and 66"):
-        observed(model, {"kind": "topk", "k": 67}, IDS, LAYER)
+def test_nothing_keeps_the_copy_in_float64_after_its_cell(model, monkeypatch):
+    """Continuations in a cache kept it once: 1 GB of SmolLM2 until the audit ended."""
+    copies = []
+
+    def remembered(narrow, layer):
+        wide = float64_copy(narrow, layer)
+        copies.append(weakref.ref(wide.model))
+        return wide
+
+    monkeypatch.setattr("llm_validation.audit.observed.float64_copy", remembered)
+    asked = {"prompts": [IDS, IDS[:4]], "layer": LAYER, "observes": [KINDS["next-token"]] * 2}
+    wide_metrics(model.to_dtype("float32"), **asked, base=BASE)
+    gc.collect()
+    assert [copy() for copy in copies] == [None]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_prompt_is_built_once_for_its_metric_and_all_its_steps(model, steps, kind, monkeypatch):
+    built = []
+    monkeypatch.setattr(
+        "llm_validation.audit.observed.observed", lambda *a: built.append(a) or observed(*a)
+    )
+    settings = {"ids": [8, 8, 8, 9], "layer": LAYER, "observe": KINDS[kind], "base": BASE}
+    metric(model, **settings)
+    steps_apart(model, **settings, steps=steps)
+    steps_apart(model, **settings, steps=-steps)
+    assert len(built) == 1

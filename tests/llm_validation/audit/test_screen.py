@@ -7,10 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from identifiability.statistics import Equivalence, Interval
 from llm_validation.audit import audit
+from llm_validation.audit.behaviour import Scored
 from llm_validation.audit.observable import Observable
 from llm_validation.audit.record import Power
 from llm_validation.audit.screen import COLUMNS
+from llm_validation.scoring.validity import Validity
 from tests.llm_validation.architectures import WIDTH
 from tests.llm_validation.audit.small_model import prompts, saved
 
@@ -41,7 +44,7 @@ def test_the_numbers_are_the_audit_s(found):
     assert f"Power: at least {found.power.outputs[0]:,} outputs" in text
     assert "of prompts drawn like these" in text
     assert text.count("behavioural cosine") == 3
-    assert f"(a random step: {found.witness.random_step:.2g})" in text
+    assert f"(random step: {found.witness.random_step:.2g})" in text
     for way in found.ways_out:
         assert way.assumption in text
 
@@ -74,3 +77,31 @@ def test_no_number_of_outputs_where_the_divergence_is_not_that_of_one_output(fou
     text = str(replace(found, observable=observable, power=power))
     assert "Power: no number of outputs" in text
     assert "samples" not in text
+
+
+@pytest.mark.parametrize("trait", ["formality", "a/folder/of/mine/with/traits/planted.json"])
+def test_a_long_observable_leaves_room_for_where_the_model_is_steered(found, trait):
+    for observable in (Observable("score", trait=trait), Observable("completion")):
+        text = str(replace(found, observable=observable))
+        assert "/" not in observable.words
+        assert f"Holds for: {observable.words};" in text
+        assert "steered from the last prompt token on,\n  4 prompts to choose" in text
+
+
+def test_a_long_path_to_a_model_leaves_room_for_layer_and_strength(found):
+    name = "/a" * 60 + "/model"
+    first = str(replace(found, model=found.model | {"name": name})).splitlines()[0]
+    assert "/a/model (float64), after block 1; " in first
+    assert first.endswith("alpha 1")
+
+
+def test_a_score_fits_its_line_whatever_the_numbers(found):
+    valid = Validity(1.0, 0.7, 1.0, 10, True, "planted")
+    effect, witness = (Interval(x, 0.1, 0.5, 0.95, 100, 10.0) for x in (-0.3544, -0.3051))
+    for equivalent, said in ((True, "]: within 20 %, p"), (False, "]: not shown within 20 %, p")):
+        tested = Equivalence(0.07, equivalent, -0.771, -0.962, 0.2, 0.9, 10)
+        score = Scored("agreeableness", valid, effect, witness, tested, None)
+        text = str(replace(found, scored=score))
+        (line,) = [one for one in text.splitlines() if "20 %" in one]
+        assert said in line and line.endswith("p = 0.07")
+        assert "agreeableness score: v -0.354, v' -0.305 nats/token," in text

@@ -116,3 +116,17 @@ def test_a_band_can_be_missed_on_either_side():
     assert narrow == 2 * at_most(value, 0.01, "x").p_refute
     both = share(4, 24, "found", low=0.5, high=0.6).p_refute
     assert both == 2 * share(4, 24, "found", low=0.5).p_refute
+
+
+@pytest.mark.parametrize(("shift", "said"), [(0.0005, True), (-0.0005, True), (0.05, False)])
+def test_a_verdict_that_rounding_could_change_says_so(shift, said):
+    """The end on the limit but for a twentieth or five times the stated tolerance."""
+    value = _interval(0.0, 1.0)
+    high = value.high * (1 + shift)
+    low = value.low * (1 - shift)
+    for judgement in (
+        at_most(value, high, "x"),
+        at_least(value, low, "x"),
+        within(value, 2 * value.low, high, "x"),
+    ):
+        assert ("at its margin" in judgement.reason) == said

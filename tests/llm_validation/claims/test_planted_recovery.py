@@ -5,12 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from identifiability.recovery.least_squares import LeastSquaresRecovery
 from llm_validation.claims import planted_recovery as claim
 from llm_validation.claims.claim import Outcome
-from llm_validation.claims.planted.linear_block import RELATIVE_CUT, LinearBlock
 from llm_validation.scale import Scale
-from tests.llm_validation.architectures import WIDTH
 from tests.llm_validation.claims.tiny_setting import TinySetting
 
 NOISE = 1e-4
@@ -109,17 +106,14 @@ def test_curvature_has_slope_two_and_one_sided_differences_do_not():
     assert found["v, 2 prompts", 0.05].verdict is None
 
 
-def test_blocks_solve_as_the_packages_estimator_does():
-    rng = np.random.default_rng(0)
-    falling = np.geomspace(1, 1e-5, WIDTH)
-    parts = [rng.standard_normal((20, WIDTH)) * falling for _ in range(2)]
-    vector = rng.standard_normal(WIDTH)
-    block = LinearBlock.of([{"jacobian": j, "odd": (0.5 * j @ vector)[None, None]} for j in parts])
-    stack = np.vstack(parts)
-    cut = RELATIVE_CUT * np.linalg.norm(stack, 2)
-    fitted = LeastSquaresRecovery(jacobian_error=cut).fit(stack, stack @ vector)
-    np.testing.assert_allclose(block.recovered(0, 0) / 0.5, fitted.vector_, rtol=1e-5, atol=1e-7)
-    assert len(block.directions) == WIDTH - fitted.kernel_.shape[1] < WIDTH
+@pytest.mark.usefixtures("twelve")
+def test_rows_of_cosines_say_what_the_estimator_foresaw_and_what_it_saw():
+    found = rows(noisy(1.0))
+    said = "said before, by other prompts, all of v; by these the same"
+    for name in ("whole v, 2 prompts", "random, 2 prompts", "v, 4 prompts"):
+        (row,) = (r for (arm, alpha), r in found.items() if arm == name and alpha != 0.25)
+        assert said in row.reason
+    assert "said before" not in found["rounding, 2 prompts", claim.ROUNDING_STRENGTH].reason
 
 
 def test_predictions_rest_on_the_predicting_prompts_alone():

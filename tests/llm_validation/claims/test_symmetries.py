@@ -82,7 +82,7 @@ def test_post_ln_has_layer_norms_and_no_invisible_mean():
     assert not any(arm.prediction.arm.endswith("direction, invisible") for arm in true)
     radial = [arm for arm in true if arm.prediction.arm.startswith("radial")]
     assert [arm.unmeasurable for arm in radial] == [
-        "no norm comes between the last block and the head"
+        "no norm comes between the last block and the output"
     ]
 
 

@@ -28,7 +28,7 @@ class _UnmixingRows(CovarianceRecovery):
 
     def fit(self, environments, *, groups=None):
         super().fit(environments)
-        self.directions_ = np.linalg.inv(self.directions_).T
+        self.mixing_ = np.linalg.inv(self.mixing_).T
         return self
 
 
@@ -37,8 +37,8 @@ class _Tilted(CovarianceRecovery):
 
     def fit(self, environments, *, groups=None):
         super().fit(environments)
-        self.directions_ = self.directions_.copy()
-        self.directions_[:, 0] += 0.2 * self.directions_[:, 4]
+        self.mixing_ = self.mixing_.copy()
+        self.mixing_[:, 0] += 0.2 * self.mixing_[:, 4]
         return self
 
 

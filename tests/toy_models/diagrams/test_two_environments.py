@@ -76,7 +76,7 @@ def test_generalised_eigenvectors_in_place_of_columns_are_seen(monkeypatch):
     class Rows(CovarianceRecovery):
         def fit(self, environments, *, groups=None):
             super().fit(environments)
-            self.directions_ = np.linalg.inv(self.directions_).T
+            self.mixing_ = np.linalg.inv(self.mixing_).T
             return self
 
     monkeypatch.setattr(two_environments, "CovarianceRecovery", Rows)

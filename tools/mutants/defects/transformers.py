@@ -171,7 +171,7 @@ DEFECTS = (
     ),
     Defect(
         "cache-key-without-dtype",
-        f"{HOME}prompt_fisher.py",
+        f"{HOME}metric_store.py",
         "identity = [_FORMAT, model.weights_sha256, model.dtype, list(ids), layer, position]",
         "identity = [_FORMAT, model.weights_sha256, list(ids), layer, position]",
         "a float32 metric would be read where a float64 one was asked for",

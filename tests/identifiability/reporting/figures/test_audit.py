@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from identifiability.reporting.figures.audit import along_the_step
-from tests.identifiability.reporting import examples
+from tests.identifiability.reporting import audit_examples
 
-RUNGS = examples.audit()["vector"]["witness"]["along_its_step"]
+RUNGS = audit_examples.audit()["vector"]["witness"]["along_its_step"]
 
 
 def test_measured_divergence_with_its_second_order_and_epsilon():

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from identifiability.reporting.figures.spectra import growing_dimension, spectra
-from tests.identifiability.reporting import examples
+from tests.identifiability.reporting import audit_examples, examples
 
 
 def test_one_curve_a_layer_and_its_mark_at_the_edge_of_the_null_space():
@@ -25,7 +25,7 @@ def test_one_curve_a_layer_and_its_mark_at_the_edge_of_the_null_space():
 
 def test_an_audit_has_no_trait_and_is_drawn_too():
     axes = Figure().subplots()
-    spectra(axes, examples.audit()["spectrum"])
+    spectra(axes, audit_examples.audit()["spectrum"])
     assert "‖v‖" in [text.get_text() for text in axes.get_legend().get_texts()]
 
 

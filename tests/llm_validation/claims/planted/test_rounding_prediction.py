@@ -16,7 +16,8 @@ def test_they_are_those_of_least_squares_with_that_noise():
     jacobian = rng.standard_normal((12, 6)) @ rng.standard_normal((6, WIDTH))  # two unseen
     vector = rng.standard_normal(WIDTH)
     samples = NOISE * rng.standard_normal((4000, 12))
-    block = LinearBlock.of([{"jacobian": jacobian, "rounding": samples}])
+    cell = {"jacobian": jacobian, "rounding": samples, "odd": np.zeros((0, 1, 12))}
+    block = LinearBlock.of([cell], vector)
     noise = NOISE / np.sqrt(2) * rng.standard_normal((4000, 12))
     estimates = (STRENGTH * jacobian @ vector + noise) @ np.linalg.pinv(jacobian).T / STRENGTH
     cosines = estimates @ vector / np.linalg.norm(estimates, axis=1) / np.linalg.norm(vector)
