@@ -10,14 +10,13 @@ from identifiability.results import SCHEMA, version
 from identifiability.verdict import plain
 from llm_validation.claims.claim import Arm, Claim, ClaimResult
 from llm_validation.claims.family import ClaimVerdict
-from llm_validation.claims.judgement import EPSILON
+from llm_validation.claims.judgement import EPSILONS
 from llm_validation.claims.on_encoders import NOT_APPLICABLE
 from llm_validation.claims.registry import not_applicable
 from llm_validation.request import Request
 from llm_validation.scale import PROMPTS
 from llm_validation.setting import MissingCell, Setting
 
-EPSILONS = (0.1, EPSILON, 0.001)  # nats: the tolerance of the claims and a factor of ten each way
 _SWEPT = (
     "claim",
     "layer",

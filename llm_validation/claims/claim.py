@@ -18,6 +18,9 @@ from identifiability.statistics import Interval
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
 
+ANY = "any"
+"""In place of a trait, where a row does not depend on one."""
+
 
 class Outcome(StrEnum):
     """What a measurement says of a prediction."""

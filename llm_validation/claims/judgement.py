@@ -19,8 +19,11 @@ from identifiability.statistics import Interval
 from llm_validation.claims.claim import Judgement, Outcome
 
 EPSILON = 0.01
-"""Nats; with fewer than about 230 samples no test keeps the sum of its two errors at 0.05
-(Bretagnolle--Huber, N7)."""
+"""Nats; fewer than 269 samples cannot tell on any test that keeps the sum of its two errors at 0.05
+(N7 with Vajda's constant; Bretagnolle--Huber's gives 230). As many need not be enough."""
+
+EPSILONS = (0.1, EPSILON, 0.001)
+"""Nats: the tolerance of the claims and a factor of ten each way."""
 
 LOG_BAND = math.log(2)
 """A predicted KL or ratio is confirmed within a factor of two: the second-order term alone is

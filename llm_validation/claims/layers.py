@@ -34,11 +34,10 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
-from llm_validation.claims.judgement import on_every, within
+from llm_validation.claims.judgement import COSINE_MARGIN, on_every, within
 from llm_validation.claims.planted.foreseen import beside
 from llm_validation.claims.planted.layer_reads import (
     CHAINED,
-    COSINE_MARGIN,
     Fitted,
     fit,
     in_words,

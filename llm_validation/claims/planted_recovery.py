@@ -30,14 +30,12 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.spectrum import Spectrum
 from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
-from llm_validation.claims.judgement import LOG_BAND
+from llm_validation.claims.judgement import COSINE_MARGIN, LOG_BAND, RECOVERED
 from llm_validation.claims.null_space.prompt_blocks import blocks, prompts_in_words
 from llm_validation.claims.planted.foreseen import beside
 from llm_validation.claims.planted.linear_block import LinearBlock, in_words
 from llm_validation.claims.planted.planted_vectors import names, planted_vectors
 from llm_validation.claims.planted.recovered_vector import (
-    COSINE_MARGIN,
-    RECOVERED,
     SLOPE,
     SLOPE_MARGIN,
     WHOLE,

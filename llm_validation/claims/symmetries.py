@@ -22,7 +22,15 @@ import numpy as np
 
 from identifiability.cells import Cell
 from identifiability.statistics import Interval, cluster_bootstrap
-from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
+from llm_validation.claims.claim import (
+    ANY,
+    Arm,
+    ClaimResult,
+    Judgement,
+    Outcome,
+    Prediction,
+    result,
+)
 from llm_validation.claims.judgement import (
     FIRST_ORDER_STRENGTH,
     LOG_BAND,
@@ -30,7 +38,7 @@ from llm_validation.claims.judgement import (
     reported,
     within_band,
 )
-from llm_validation.claims.null_space.exact_cells import ANY, hidden_directions, symmetry_cell
+from llm_validation.claims.null_space.exact_cells import hidden_directions, symmetry_cell
 from llm_validation.claims.null_space.radial_null import radial_arms, radial_row
 from llm_validation.claims.ranges import spread
 from llm_validation.measurements.random_decoders import KINDS
@@ -96,7 +104,7 @@ def judge(setting: Setting, arms: Sequence[Arm]) -> list[ClaimResult]:
 
 
 def _prediction(
-    layer: int, arm: str, alpha: float, value: float, margin: float, unit: str, **more: Any
+    layer: int, arm: str, alpha: float, value: float | None, margin: float, unit: str, **more: Any
 ) -> Prediction:
     stated: dict[str, Any] = {"theorem": "N6", "prediction_interval": None} | more
     return Prediction(
@@ -196,7 +204,8 @@ def _random_arms(setting: Setting) -> list[Arm]:
         )
         invisible = kind == KINDS[0]
         arm = f"random decoder, {kind}, {'invisible' if invisible else 'visible'}"
-        stated = _prediction(setting.layers[0], arm, 1.0, 0.0, EXACT, "nats")
+        value = 0.0 if invisible else None  # visible: above rounding, no number is predicted
+        stated = _prediction(setting.layers[0], arm, 1.0, value, EXACT, "nats")
         limits = (-np.inf, EXACT) if invisible else (EXACT, np.inf)
         arms.append(Arm(stated, cells, ("kl", *limits)))
     return arms
@@ -210,7 +219,7 @@ def _shift_arms(setting: Setting) -> list[Arm]:
     )
     kl = _prediction(layer, "softmax shift, invisible", 0.0, 0.0, EXACT, "nats", identity=True)
     reach = _prediction(
-        layer, "softmax shift, out of the head's reach", 0.0, 1.0, OUT_OF_REACH, "squared cosine"
+        layer, "softmax shift, out of the head's reach", 0.0, None, OUT_OF_REACH, "squared cosine"
     )
     limit = 1 - OUT_OF_REACH
     return [

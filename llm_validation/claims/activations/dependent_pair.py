@@ -15,9 +15,8 @@ from scipy.stats import rankdata
 from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.activations.half_agreement import Environment
-from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
+from llm_validation.claims.claim import ANY, Arm, ClaimResult, Prediction, result
 from llm_validation.claims.judgement import at_most, within
-from llm_validation.claims.null_space.exact_cells import ANY
 from llm_validation.setting import Setting
 
 ARM = "most dependent pair"

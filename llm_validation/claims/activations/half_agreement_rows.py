@@ -22,9 +22,16 @@ from llm_validation.claims.activations.half_agreement import (
     summary,
     surrogate_summaries,
 )
-from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
+from llm_validation.claims.claim import (
+    ANY,
+    Arm,
+    ClaimResult,
+    Judgement,
+    Outcome,
+    Prediction,
+    result,
+)
 from llm_validation.claims.judgement import at_least
-from llm_validation.claims.null_space.exact_cells import ANY
 from llm_validation.setting import Setting
 
 MEAN, MINIMUM = "columns, mean", "columns, minimum"

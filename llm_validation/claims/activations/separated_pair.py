@@ -12,9 +12,8 @@ from identifiability.recovery import CovarianceRecovery
 from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.activations.dependent_pair import group_moments
 from llm_validation.claims.activations.half_agreement import Environment
-from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
+from llm_validation.claims.claim import ANY, Arm, ClaimResult, Prediction, result
 from llm_validation.claims.judgement import at_least
-from llm_validation.claims.null_space.exact_cells import ANY
 from llm_validation.setting import Setting
 
 ARM = "least separated pair"

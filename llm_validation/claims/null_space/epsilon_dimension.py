@@ -11,9 +11,16 @@ import numpy as np
 from identifiability.cells import Cell
 from identifiability.spectrum import epsilon_null_counts
 from identifiability.statistics import Interval, cluster_bootstrap
-from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
-from llm_validation.claims.judgement import EPSILON, LOG_BAND, reported, within
-from llm_validation.claims.null_space.exact_cells import ANY
+from llm_validation.claims.claim import (
+    ANY,
+    Arm,
+    ClaimResult,
+    Judgement,
+    Outcome,
+    Prediction,
+    result,
+)
+from llm_validation.claims.judgement import EPSILON, EPSILONS, LOG_BAND, reported, within
 from llm_validation.claims.null_space.prompt_blocks import COUNTS, blocks, prompts_in_words
 from llm_validation.claims.ranges import spread
 from llm_validation.scale import Scale
@@ -22,7 +29,6 @@ from llm_validation.setting import Setting
 PROMPTS = {Scale.QUICK: 8, Scale.THIN: 12, Scale.FULL: 40}
 """Measuring prompts whose metrics are taken."""
 
-EPSILONS = (0.1, EPSILON, 0.001)
 SUBSETS = 12
 """Sets of N prompts that a prediction for N prompts is the mean over."""
 

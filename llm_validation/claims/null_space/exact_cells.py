@@ -7,9 +7,6 @@ from typing import Any
 from identifiability.cells import Cell
 from llm_validation.setting import Setting
 
-ANY = "any"
-"""In place of a trait, where a row does not depend on one."""
-
 
 def symmetry_cell(setting: Setting) -> Cell:
     """Which symmetries the model has by construction."""

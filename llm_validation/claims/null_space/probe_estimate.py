@@ -14,9 +14,8 @@ import numpy as np
 
 from identifiability.cells import Cell
 from identifiability.statistics import cluster_bootstrap
-from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
+from llm_validation.claims.claim import ANY, Arm, ClaimResult, Prediction, result
 from llm_validation.claims.judgement import within
-from llm_validation.claims.null_space.exact_cells import ANY
 from llm_validation.measurements.probed_null_space import random_probes
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting

@@ -19,10 +19,9 @@ import numpy as np
 
 from identifiability.cells import Cell
 from identifiability.spectrum import Spectrum
-from llm_validation.claims.claim import Arm, ClaimResult, Prediction, result
+from llm_validation.claims.claim import ANY, Arm, ClaimResult, Prediction, result
 from llm_validation.claims.judgement import on_every
 from llm_validation.claims.null_space.exact_cells import (
-    ANY,
     hidden_directions,
     jacobian_cell,
     lost_at_one_prompt,

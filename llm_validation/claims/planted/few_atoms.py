@@ -9,13 +9,11 @@ import numpy as np
 
 from identifiability.recovery import LeastSquaresRecovery, SparseRecovery
 from identifiability.sparsity import unit_columns
+from llm_validation.claims.judgement import RECOVERED
 from llm_validation.claims.planted.foreseen import counted
 
 ROW_CUT = 1e-4
 """Of the singular values of M gradients: a float32 gradient is good to 1e-6 of the largest."""
-
-RECOVERED = 0.95
-"""Cosine from which on a vector counts as recovered, as in the observation ladder."""
 
 SEARCH_LIMIT = 2000
 """Every single atom is looked at, no pair of them: of more than one atom bounds alone decide."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from identifiability.recovery import CrossLayerRecovery
+from llm_validation.claims.judgement import COSINE_MARGIN
 from llm_validation.claims.planted.foreseen import counted
 
 JACOBIAN_ERROR = 1e-5
@@ -17,10 +18,6 @@ leaves 2e-6 to 3e-6, against float64 on three prompts."""
 
 CURVATURE = 0.01
 """Of a response: the error that is stated of it, one part in a hundred as the strength allows."""
-
-COSINE_MARGIN = 0.1
-"""As on the observation ladder. Errors of the rows may move as much of what is recovered, not more,
-or a dimension counts as undecided."""
 
 CHAINED = 0
 """In place of a number of layers: the last one, directly and through the middle one."""
@@ -45,6 +42,7 @@ def fit(
     exact = responses is None
     values = vectors @ stack.T if responses is None else responses
     recovery = CrossLayerRecovery(
+        # Errors of the rows may move so much of what is recovered, or a dimension is undecided.
         accuracy=COSINE_MARGIN,
         jacobian_error=JACOBIAN_ERROR * float(np.linalg.norm(stack, 2)),
         response_error=0.0 if exact else CURVATURE * float(np.linalg.norm(values[0])),

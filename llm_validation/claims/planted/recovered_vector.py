@@ -8,18 +8,17 @@ import numpy as np
 
 from identifiability.statistics import Interval, cluster_bootstrap
 from llm_validation.claims.claim import Judgement, Prediction
-from llm_validation.claims.judgement import at_least, within, within_band
+from llm_validation.claims.judgement import (
+    COSINE_MARGIN,
+    RECOVERED,
+    at_least,
+    within,
+    within_band,
+)
 
 SLOPE, SLOPE_MARGIN = 2.0, 0.5
 """Half a power tells 2 from the 1 of one-sided differences and the 3 of one order more; the next
 order in the odd difference is a few per cent of this one."""
-
-RECOVERED = 0.95
-"""Cosine from which on a vector counts as recovered, as on the observation ladder: nine tenths of
-its energy."""
-
-COSINE_MARGIN = 0.1
-"""As there, of a cosine predicted to be less: recovered and mostly lost are farther apart."""
 
 WHOLE = "cosine to all of v"
 
