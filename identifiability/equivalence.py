@@ -16,6 +16,7 @@ import numpy as np
 
 from identifiability.errors import InvalidInput
 from identifiability.exact import exact_rank
+from identifiability.regime import SINGLE_LAYER
 from identifiability.spectrum import Spectrum, dense, entry_error, is_metric
 from identifiability.validation import as_flag, as_matrix, as_number, as_vector, moderate
 from identifiability.verdict import Certificate, CertificateKind, Report, Verdict, Witness
@@ -277,7 +278,7 @@ class EquivalenceClass:
             tolerance=self.epsilon if self.epsilon is not None else spectrum.noise_floor,
             unit="nats" if by_epsilon else "eigenvalue (noise floor)",
             gap=self._gap,
-            regime="white box, single layer",
+            regime=SINGLE_LAYER,
             observable="affine outputs" if self.affine else "outputs, to first order at this state",
             witness=self.witness() if has_witness else None,
         )

@@ -79,8 +79,8 @@ def as_number(
         raise InvalidInput(f"{name} must be a number, got {shortened(value)}; {mend}")
     try:
         number = float(value)
-    except OverflowError:  # an integer beyond float64
-        number = np.inf if value > 0 else -np.inf
+    except OverflowError:  # an integer beyond float64, which is in no interval
+        number = np.nan
     above = low <= number if closed in ("both", "left") else low < number
     below = number <= high if closed in ("both", "right") else number < high
     if not (above and below):
@@ -97,7 +97,7 @@ def _interval(low: float, high: float, closed: str) -> str:
 
 def as_error(value: Any, name: str) -> float:
     """A finite bound >= 0 on the norm of an error."""
-    mend = "it bounds the norm of an error: 0 if there is none"
+    mend = "it bounds the norm of an error, 0 if none"
     return as_number(value, name, low=0, high=np.inf, closed="left", mend=mend)
 
 

@@ -11,10 +11,12 @@ is no prefix to reuse. What runs once is the blocks up to the layer.
 What an embedding of unit length cannot show: |y| = 1 gives yᵀJ = 0, so that at one text the rank of
 J is at most m − 1. With K the derivative of the pooled state z it is rank [K | z] − 1. After the
 last block K is the identity over T, the null direction is z itself, and y does not change at any
-amplitude that does not turn z round. Before it, the last LayerNorm leaves pooled states on a
-hyperplane of dimension m − 1, less one for each gain that was trained to zero; what is null then
-is what the norm drops. All of it is null at one text; a second one shows it, as in ``theory.md``
-N6c.
+amplitude that does not turn z round. Before it, a last LayerNorm with gains γ ≠ 0 and biases β
+leaves pooled states on the hyperplane Σ (z − β)/γ = 0, and rank K is at most m − 1. With k ≥ 1
+gains trained to zero there is no hyperplane: z = β where γ = 0, the other m − k coordinates are
+free, and rank K is at most m − k. Where z lies outside the range of K, J has the rank of K; in
+it, which needs β = 0 where γ = 0 (Σ β/γ = 0 if no gain is zero), J has one less. What is null at
+one text a second one shows, as in ``theory.md`` N6c.
 
 Post-LN blocks (BERT) show the shift c·1 that pre-LN ones hide (N6b): what is after a block is
 already normalised, and the next block's attention reads it as it is; only the residual path drops
@@ -55,7 +57,7 @@ class EncoderContinuation:
 
     Parameters
     ----------
-    model
+    encoder
         A ``SentenceEncoder`` or a Hugging Face encoder in eval mode. In float64 everything is
         computed in true float64.
     text
@@ -82,10 +84,10 @@ class EncoderContinuation:
         reproduce its own output at a displaced state, or if there is no memory for a single row.
     """
 
-    def __init__(self, model: Any, text: Any, layer: int, position: int = 0) -> None:
-        self._encoder: Any = encoder_of(model)
+    def __init__(self, encoder: Any, text: Any, layer: int, position: int = 0) -> None:
+        self._encoder: Any = encoder_of(encoder)
         if self._encoder.model.training:
-            raise InvalidInput("model must be in eval mode, it is in training mode; call .eval()")
+            raise InvalidInput("encoder must be in eval mode, it is in training mode; call .eval()")
         ids = text_ids(self._encoder, text) if isinstance(text, str) else text
         self._ids = token_ids(self._encoder, ids)
         self.layer = self._encoder.layer_index(layer)

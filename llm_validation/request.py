@@ -17,8 +17,7 @@ class Request:
     model
         As ``load_model`` or ``load_encoder`` takes it; None is the embedded language model.
     layers
-        "After block i", negative from the end. Empty: the middle one, at full scale those at a
-        quarter, a half and three quarters.
+        "After block i", negative from the end. Those of the scale (``scale.QUARTERS``) if none.
     traits
         Shipped names or files; those of the scale if none.
     claims

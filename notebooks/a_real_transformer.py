@@ -43,7 +43,7 @@ layer = 15  # after block 15, counted from 0
 trait = "formality"
 pairs = 40  # of contrastive prompts, at most
 prompts = 30  # a third each to choose directions, to predict, and to measure
-epsilon = 0.01  # nats; 230 samples tell such a difference with errors that sum to 0.05
+epsilon = 0.01  # nats; fewer than 269 samples cannot tell with errors that sum to 0.05
 directions = 16  # random ones
 
 # %% [markdown]
@@ -209,8 +209,9 @@ plt.show()
 # $$\rho = \frac{(\mathrm{tr}\, G - \hat v^\top G \hat v)/(d - 1)}{\hat v^\top G \hat v},
 # \qquad \hat v = v/\|v\|.$$
 #
-# Nothing makes that small: on average over all directions $v$ it is at least 1. A vector that was
-# extracted because the output tells of it is more visible than most, and has less.
+# That is small only for $v$ among the most visible directions: on average over all directions $v$
+# it is at least 1. A vector that was extracted because the output tells of it is more visible than
+# most, and has less.
 
 # %%
 visible = curvature["v"] / v.norm**2

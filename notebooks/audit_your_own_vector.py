@@ -5,8 +5,9 @@
 # audit asks what behaviour pins down of it, and answers with
 #
 # * the **class**: how many directions of its length change the output by less than $\varepsilon$;
-# * a **witness** $v'$: another vector of the same norm, far from $v$, *measured* to do the same;
-# * the **representative** $a$: the only part of $v = a + b$ that one may interpret;
+# * a **witness** $v'$: another vector of the same norm, far from $v$, *measured* to do the same,
+#   beside random steps as long, which have to be seen;
+# * the **representative** $a$: the part of $v = a + b$ seen above $\varepsilon$ at this radius;
 # * what would **settle** it, and how many outputs it would take to tell $v$ from $v'$.
 #
 # **Statement (N1, N7).** Let $G$ be the mean metric of the outputs at the steered states $h_x +

@@ -233,5 +233,6 @@ plt.show()
 
 # %% [markdown]
 # **So:** say under which gauge a number was read off. Entries of a vector are no property of
-# behaviour; a cosine is one where the architecture is known, and none from outside. $v^\top G w$ is
-# the same everywhere: it belongs beside every cosine.
+# behaviour. A cosine survives the rotation gauge of a known architecture, and no gauge from
+# outside; and where there is a kernel, only the part of a vector outside it has a cosine that
+# behaviour knows. $v^\top G w$ is the same everywhere: it belongs beside every cosine.

@@ -121,7 +121,8 @@ assert mended.dimension_path_[-1] == 2
 # "The vectors at different layers must agree, $v_{k+1} = \Phi_k v_k$; that consistency identifies
 # them." Steer at layer $k$ with $v_k$ and watch the final outputs only, $J_k v_k$. But $J_k v_k =
 # J_k \Phi_{0 \to k} v = J_0 v$: the same numbers at every layer. Consistency adds no rank. Adding
-# the *same* $v$ at several layers does: the class is $v + \bigcap_k \ker J_k$.
+# the *same* $v$ at several layers, one layer at a time, does: the class is $v + \bigcap_k \ker
+# J_k$. Added at all of them at once it is $v + \ker \sum_k J_k$, with no more rows than one layer.
 
 # %%
 for vectors in ("transported", "same"):

@@ -8,6 +8,7 @@ import numpy as np
 
 from identifiability.gauge import Gauge
 from identifiability.joint_diagonalisation import JointDiagonalisation, divergence
+from identifiability.regime import SEVERAL_ENVIRONMENTS
 from identifiability.verdict import (
     Certificate,
     CertificateKind,
@@ -58,7 +59,7 @@ def report(
         tolerance=margin,
         unit="difference of log variance ratios",
         gap=None,
-        regime="white box, single layer",
+        regime=SEVERAL_ENVIRONMENTS,
         observable=f"covariances of the states in {len(sizes)} environments",
         witness=witness,
         conditions=tuple(conditions),

@@ -24,6 +24,7 @@ from identifiability.recovery.layers import Layers, Observability
 from identifiability.recovery.linear import LinearRecovery, joined_groups
 from identifiability.recovery.stability import Stability
 from identifiability.recovery.stack import Solution, dimension_path, predict
+from identifiability.regime import MULTI_LAYER
 from identifiability.spectrum import Spectrum
 from identifiability.verdict import Condition
 
@@ -79,6 +80,7 @@ class CrossLayerRecovery(LinearRecovery):
     (array([3., 4.]), array([1, 0]))
     """
 
+    _regime = MULTI_LAYER
     dimension_path_: np.ndarray
     lost_: np.ndarray
     disjoint_paths_: int
@@ -117,7 +119,9 @@ class CrossLayerRecovery(LinearRecovery):
             conditions.append(_further(layers, self.dimension_path_, lost, solution))
         detail = f"; {lost} lost to all later layers" if layers.transports else ""
         detail += f"; {paths} disjoint paths"
-        self._learn(matrix, solution, conditions, predict(solution, detail), computed=True)
+        read = f"reads of {sum(len(read) > 0 for read in layers.reads)} layers"
+        prediction = predict(solution, detail)
+        self._learn(matrix, solution, conditions, prediction, seen=read, computed=True)
         return self
 
     def recover(self, responses: Any) -> np.ndarray:

@@ -29,6 +29,7 @@ from identifiability.recovery.stack import (
     near_power_of_two,
     predict,
 )
+from identifiability.regime import SEVERAL_ENVIRONMENTS
 from identifiability.verdict import Condition, Prediction
 
 Block = tuple[np.ndarray, np.ndarray]  # J_e (m_e, d) and r_e (m_e,)
@@ -83,6 +84,7 @@ class EnvironmentRecovery(LinearRecovery):
     (array([3., 2., 0.]), array([2, 1]), 1)
     """
 
+    _regime = SEVERAL_ENVIRONMENTS
     dimension_path_: np.ndarray
     needed_: int
 
@@ -116,7 +118,8 @@ class EnvironmentRecovery(LinearRecovery):
         prediction = predict(solution, _detail(ranks, solution, self.needed_))
         if solution.gap.holds and not solution.consistent.holds:
             prediction = self._outliers(blocks)
-        self._learn(np.vstack(matrices), solution, conditions, prediction)
+        seen = f"outputs of {len(blocks)} environments"
+        self._learn(np.vstack(matrices), solution, conditions, prediction, seen=seen)
         return self
 
     def stability(

@@ -27,6 +27,7 @@ from identifiability.recovery.invariant_conditions import (
     spanning,
 )
 from identifiability.recovery.stability import Stability, as_groups, direction_null, halves, seeded
+from identifiability.regime import SEVERAL_ENVIRONMENTS
 from identifiability.spectrum import Spectrum
 from identifiability.validation import as_error, as_flag, as_matrix, as_number, moderate
 from identifiability.verdict import (
@@ -48,8 +49,9 @@ class InvariantRecovery(BaseEstimator):
         what lies in the span of the differences looks spurious.
     vector_error
         Known bound on the norm of the error of each vector. Differences below it have no direction.
-    accuracy
-        Largest sine of the angle by which that error may turn the span of the differences.
+    sine
+        Largest sine of the angle by which that error may turn the span of the differences. The
+        ``accuracy`` of the estimators of a vector is another number: a relative error of its norm.
 
     Attributes
     ----------
@@ -82,11 +84,11 @@ class InvariantRecovery(BaseEstimator):
     """
 
     def __init__(
-        self, *, orthogonal: bool = False, vector_error: float = 0.0, accuracy: float = 0.1
+        self, *, orthogonal: bool = False, vector_error: float = 0.0, sine: float = 0.1
     ) -> None:
         self.orthogonal = orthogonal
         self.vector_error = vector_error
-        self.accuracy = accuracy
+        self.sine = sine
 
     def fit(self, vectors: Any, y: None = None) -> InvariantRecovery:
         """Split the vectors (E, d), one for each environment, into what varies and what does not.
@@ -99,7 +101,7 @@ class InvariantRecovery(BaseEstimator):
         spectrum = differences(matrix, self.vector_error)
         rank = spectrum.rank()
         self.conditions_ = [
-            gap(spectrum, self.accuracy, exact=self.vector_error == 0),
+            gap(spectrum, self.sine, exact=self.vector_error == 0),
             something_invariant(rank, matrix.shape[1]),
             spanning(matrix, rank, self.vector_error),
             orthogonal(assumed=self.orthogonal),
@@ -157,7 +159,7 @@ class InvariantRecovery(BaseEstimator):
     def _check_parameters(self) -> None:
         as_flag(self.orthogonal, "orthogonal")
         as_error(self.vector_error, "vector_error")
-        as_number(self.accuracy, "accuracy", low=0, high=1, closed="neither", mend="0.1 is usual")
+        as_number(self.sine, "sine", low=0, high=1, closed="neither", mend="0.1 is usual")
 
     def _report(self, matrix: np.ndarray, spectrum: Spectrum) -> Report:
         clear, something, spanning, _ = self.conditions_
@@ -183,7 +185,7 @@ class InvariantRecovery(BaseEstimator):
             tolerance=spectrum.resolution,
             unit="norm of a difference of vectors (noise floor)",
             gap=spectrum.gap,
-            regime="white box, single layer",
+            regime=SEVERAL_ENVIRONMENTS,
             observable=f"vectors extracted in {len(matrix)} environments",
             witness=witness,
             conditions=tuple(self.conditions_),

@@ -20,7 +20,7 @@ def differences(vectors: np.ndarray, vector_error: float) -> Spectrum:
     return Spectrum.of(vectors - vectors.mean(axis=0), error=error, metric=False)
 
 
-def gap(spectrum: Spectrum, accuracy: float, *, exact: bool) -> Condition:
+def gap(spectrum: Spectrum, sine: float, *, exact: bool) -> Condition:
     """How far errors of the vectors may turn the span of their differences."""
     slack = spectrum.gap - spectrum.resolution
     bound = spectrum.resolution / slack if slack > 0 else np.inf
@@ -30,9 +30,9 @@ def gap(spectrum: Spectrum, accuracy: float, *, exact: bool) -> Condition:
     return Condition(
         "gap",
         "differences between environments stand above the errors of the vectors",
-        holds=True if bound <= accuracy else None,
+        holds=True if bound <= sine else None,
         statistic=float(min(bound, 1.0)),
-        threshold=accuracy,
+        threshold=sine,
         reason=(
             "an error E turns the span of the differences by a sine of at most "
             "||E||/(gap - ||E||) (Wedin 1972, doi:10.1007/BF01932678; theory.md R5)"

@@ -29,7 +29,8 @@ class LeastSquaresRecovery(LinearRecovery):
         Whether the outputs are known to be affine in the state. If not, the class reported is one
         of first order: a kernel of J shows no more (theory.md N2).
     accuracy
-        Largest relative error of the row-space part that errors of J may cause. The gap condition
+        Largest relative error of the row-space part that errors of J may cause (a ratio of norms;
+        ``InvariantRecovery`` is asked for the ``sine`` of an angle instead). The gap condition
         fails where the smallest singular value counted does not stand that clear of the floor.
     jacobian_error
         Known bound on the spectral norm of the error of J, beyond float64 rounding.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse.linalg import aslinearoperator
@@ -26,6 +26,7 @@ from identifiability.recovery.stability import (
     seeded,
 )
 from identifiability.recovery.stack import Solution, solve
+from identifiability.regime import SINGLE_LAYER
 from identifiability.spectrum import Spectrum
 from identifiability.validation import as_error, as_flag, as_number
 from identifiability.verdict import Condition, Prediction, Report
@@ -41,6 +42,7 @@ class LinearRecovery(BaseEstimator):
     prediction_: Prediction
     report_: Report
     _solution: Solution
+    _regime: ClassVar[str] = SINGLE_LAYER
 
     def __init__(
         self,
@@ -99,9 +101,13 @@ class LinearRecovery(BaseEstimator):
         conditions: Sequence[Condition],
         prediction: Prediction,
         *,
+        seen: str = "",
         computed: bool = False,
     ) -> None:
-        """Set what ``fit`` leaves; a stack that was ``computed``, hence rounded, proves nothing."""
+        """Set what ``fit`` leaves; a stack that was ``computed``, hence rounded, proves nothing.
+
+        ``seen`` says what the rows are, where they are not the outputs at one state.
+        """
         self._solution = solution
         self.n_features_in_ = matrix.shape[1]
         self.conditions_ = list(conditions)
@@ -109,7 +115,7 @@ class LinearRecovery(BaseEstimator):
         self.vector_ = solution.vector
         self.kernel_ = solution.spectrum.null_space
         self.gauge_ = Shift(self.kernel_)
-        self.report_ = class_report(
+        found = class_report(
             solution.spectrum,
             aslinearoperator(matrix) if computed else matrix,
             self.vector_,
@@ -118,6 +124,9 @@ class LinearRecovery(BaseEstimator):
             decided=solution.decided,
             given_up=solution.given_up > 0,
         )
+        if seen:
+            seen = f"affine {seen}" if self.affine else f"{seen}, to first order at each state"
+        self.report_ = replace(found, regime=self._regime, observable=seen or found.observable)
 
     def _split(
         self,

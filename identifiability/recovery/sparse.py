@@ -17,6 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from identifiability.errors import InvalidInput
+from identifiability.gauge import Shift
 from identifiability.recovery.base import as_system
 from identifiability.recovery.sparse_conditions import every_code
 from identifiability.recovery.sparse_problem import SparseProblem, as_dictionary, require_parameters
@@ -67,6 +68,8 @@ class SparseRecovery(BaseEstimator):
         ``dictionary @ codes_``.
     kernel_ : (d, q) array
         Orthonormal basis of ker J: what the response leaves open without sparsity.
+    gauge_ : Shift
+        The group on the class that is left without sparsity: adding what is in the kernel.
     explanations_ : (n, K) array or None
         All codes of at most k entries (up to 8) that explain the response; None if too many
         supports would have to be looked at.
@@ -90,8 +93,6 @@ class SparseRecovery(BaseEstimator):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from identifiability.recovery.sparse import SparseRecovery
     >>> atoms = np.array([[1.0, 0.0, 0.6], [0.0, 1.0, 0.8]])
     >>> fitted = SparseRecovery(dictionary=atoms, affine=True).fit(np.eye(2), [1.2, 1.6])
     >>> fitted.codes_.round(9) + 0.0, str(fitted.report_.verdict)
@@ -143,6 +144,7 @@ class SparseRecovery(BaseEstimator):
         self.vector_ = atoms @ self.codes_
         spectrum = Spectrum.of(matrix, metric=False)
         self.kernel_ = spectrum.null_space
+        self.gauge_ = Shift(self.kernel_)
         seen = after(problem, code, complaint)
         self.report_ = report(
             problem, spectrum, code, self.conditions_, self.prediction_, seen, affine=self.affine

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from identifiability.recovery.sparse_problem import SparseProblem
+from identifiability.regime import SINGLE_LAYER
 from identifiability.sparse_codes import basis_pursuit, basis_pursuit_denoising, matching_pursuit
 from identifiability.sparsity import DEPENDENT, support, unit_columns
 from identifiability.spectrum import Spectrum
@@ -190,7 +191,7 @@ def report(
         tolerance=problem.allowed,
         unit="norm of the change of the outputs",
         gap=spectrum.gap,
-        regime="white box, single layer",
+        regime=SINGLE_LAYER,
         observable="affine outputs" if affine else "outputs, to first order at this state",
         witness=_witness(problem, code if good else rivals[0], rivals) if len(rivals) else None,
         conditions=conditions,

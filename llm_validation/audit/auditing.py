@@ -31,7 +31,8 @@ from llm_validation.audit.witness import find_witness
 from llm_validation.models import DEFAULT_MODEL, LanguageModel
 
 EPSILON = 0.01
-"""Nats: about 230 samples for errors that sum to 0.05 (theory.md N7)."""
+"""Nats: fewer than 269 samples cannot tell on any test whose errors sum to 0.05 (theory.md N7 with
+the constant of its section 6); as many need not be enough."""
 STRENGTHS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 """At which the divergence of alpha v itself is compared with its second order."""
 

@@ -124,7 +124,8 @@ class Bench:
     def divergences(
         self, cases: Sequence[Case], base: np.ndarray, steps: np.ndarray
     ) -> Divergences:
-        """Of (k, d) steps from the model steered by ``base``, on each case."""
+        """Of steps from the model steered by ``base``: (k, d) on each case, or (n, k, d), each
+        case its own."""
         return Divergences.of(self.results(self._step_cells(cases, base, steps)), self.model.dtype)
 
     def _step_cells(self, cases: Sequence[Case], base: np.ndarray, steps: np.ndarray) -> list[Cell]:
@@ -136,9 +137,11 @@ class Bench:
                 layer=self.layer,
                 observe=case.observe,
                 base=base,
-                steps=steps,
+                steps=own,
             )
-            for case in cases
+            for case, own in zip(
+                cases, np.broadcast_to(steps, (len(cases), *steps.shape[-2:])), strict=True
+            )
         ]
 
 

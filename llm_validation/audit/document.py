@@ -9,6 +9,7 @@ import numpy as np
 from identifiability.results import SCHEMA, version
 from identifiability.statistics import Interval
 from identifiability.verdict import plain
+from llm_validation.audit.random_step import STEPS
 from llm_validation.audit.record import AuditRecord
 from llm_validation.vectors import LAYER_CONVENTION
 
@@ -40,6 +41,7 @@ def _settings(audit: AuditRecord) -> dict[str, Any]:
         "epsilon": audit.epsilon,
         "observe": audit.observable.text,
         "observable": audit.observable.words,
+        "counts_outputs": audit.observable.counts_outputs,
         "score_variance": audit.score_variance,
         "regime": "white box, single layer",
         "prompts": {"choosing": audit.chosen_on, "measuring": audit.measured_on},
@@ -103,7 +105,10 @@ def _witness(audit: AuditRecord) -> dict[str, Any]:
         "interval": _ends(found.measured),
         "as_predicted": found.as_predicted,
         "second_order_held_when_chosen": found.in_range,
-        "random_direction": found.random_step,
+        "random_predicted": found.random_step,
+        "random_measured": found.random_measured.estimate,
+        "random_interval": _ends(found.random_measured),
+        "random_steps_a_prompt": STEPS,
         "telling": found.telling(audit.epsilon),
         "along_its_step": list(found.range.rungs),
         "by_prompt": found.divergences,

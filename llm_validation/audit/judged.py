@@ -17,6 +17,7 @@ from llm_validation.claims.claim import ClaimResult, Judgement, Outcome
 from llm_validation.claims.family import adjusted
 from llm_validation.claims.judgement import (
     EQUIVALENCE_FRACTION,
+    FEWEST_CLUSTERS,
     LOG_BAND,
     at_most,
     within_band,
@@ -49,6 +50,12 @@ def verdict_of(
             "rounding of the metric",
         }[report.verdict]
         return report.verdict, report.certificate, reason
+    if witness.measured.degrees < (FEWEST_CLUSTERS - 1) / 2:
+        reason = (
+            f"fewer than {FEWEST_CLUSTERS} prompts measured the witness: an interval over them does "
+            "not keep its level"
+        )
+        return Verdict.UNDETERMINED, report.certificate, reason
     if witness.measured.high > found.epsilon:
         reason = (
             f"the witness was not shown to stay within epsilon: {witness.measured.estimate:.2g} "
@@ -57,13 +64,14 @@ def verdict_of(
         return Verdict.UNDETERMINED, report.certificate, reason
     if not witness.telling(found.epsilon):
         reason = (
-            "the witness stays within epsilon, but so would a random step of its length "
-            f"({witness.random_step:.2g} nats)"
+            "the witness is within epsilon; random steps as long were not shown to leave it "
+            f"({witness.random_measured.low:.2g} or more)"
         )
         return Verdict.UNDETERMINED, report.certificate, reason
     reason = (
         f"a witness at cosine {witness.cosine:.3f} was measured within epsilon (upper end "
-        f"{witness.measured.high:.2g}; random: {witness.random_step:.2g} nats)"
+        f"{witness.measured.high:.2g}), random steps as long above it "
+        f"({witness.random_measured.low:.3g} or more)"
     )
     return report.verdict, report.certificate, reason
 

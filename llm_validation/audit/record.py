@@ -85,13 +85,13 @@ class AuditRecord:
     class_size
         Dimension of the class, where another sample of prompts would put it, and with endless ones.
     energy_below_epsilon
-        Share of ||v||² in invisible directions.
+        Share of ||v||² in directions that are invisible on the choosing prompts: in sample.
     flips_at
         Epsilon below which nothing is invisible: least and most possible.
     witness
         Another vector of the same norm; None where the class is {v}.
     representative
-        (d,) the member of least norm, the only part of v that one may interpret.
+        (d,) the member of least norm: the part of v seen above epsilon at this radius.
     comparisons, ways_out, power
         With other vectors; what would settle it; samples needed.
     strength_range

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator
 
 import numpy as np
 
+from llm_validation.audit.random_step import STEPS
 from llm_validation.audit.record import AuditRecord, Power
 from llm_validation.audit.settle import Recovery
 
 COLUMNS = 100
 CONTEXT = 20  # characters shown before two completions part
 NAME = 40  # characters of a model's name
+SUM_OF_ERRORS = 0.05
+"""Of both kinds, at which it is said what epsilon means."""
 _HOLDS = {True: "holds", False: "fails", None: "not decided"}
 
 
@@ -32,18 +36,17 @@ def _head(audit: AuditRecord) -> Iterator[str]:
 def _verdict(audit: AuditRecord) -> Iterator[str]:
     size, spectrum = audit.class_size, audit.steered.spectrum
     yield ""
-    yield (
-        f"Verdict: {audit.verdict.value} at {audit.epsilon:g} nats {_samples_of_epsilon(audit)}"
-    ).rstrip()
-    yield f"  {audit.reason}"
+    verdict = f"Verdict: {audit.verdict.value} at {audit.epsilon:g} nats"
+    yield from _wrapped(verdict, _samples_of_epsilon(audit))
+    yield from textwrap.wrap(f"  {audit.reason}", COLUMNS, subsequent_indent="    ")
     endless, low, high = size.endless
     yield (
         f"  class of dimension {size.dimension} of {size.width}; another {size.prompts} prompts: "
         f"{size.low} to {size.high}; endless ones: {endless:.0f} [{low:.0f}, {high:.0f}]"
     )
     yield (
-        f"  {audit.energy_below_epsilon:.1%} of this vector's energy is invisible; "
-        f"{_flip(audit.flips_at)}"
+        f"  {audit.energy_below_epsilon:.1%} of v's energy is invisible (in sample); "
+        f"{_least(audit.flips_at)}"
     )
     kernel = spectrum.width - spectrum.rank()
     yield (
@@ -55,14 +58,16 @@ def _verdict(audit: AuditRecord) -> Iterator[str]:
 def _samples_of_epsilon(audit: AuditRecord) -> str:
     if not audit.observable.counts_outputs:
         return ""
-    return f"(about {math.log(10) / audit.epsilon:.0f} samples for errors that sum to 0.05)"
+    # Errors sum to at least (2/e) exp(-n KL) (N7): necessary, and by far not enough.
+    fewest = math.ceil(math.log(2 / (math.e * SUM_OF_ERRORS)) / audit.epsilon)
+    return f" (fewer than {fewest:,} samples cannot tell, error sum {SUM_OF_ERRORS:g})"
 
 
-def _flip(ends: tuple[float, float]) -> str:
+def _least(ends: tuple[float, float]) -> str:
     low, high = ends
     if low == 0:
-        return f"verdict does not flip above epsilon = {high:.1g} nats"
-    return f"verdict flips at epsilon = {(low + high) / 2:.2g} nats"
+        return f"below epsilon = {high:.1g} rounding decides what is"
+    return f"below epsilon = {(low + high) / 2:.2g} no direction is invisible"
 
 
 def _witness(audit: AuditRecord) -> Iterator[str]:
@@ -85,6 +90,12 @@ def _witness(audit: AuditRecord) -> Iterator[str]:
     yield (
         f"  measured  {found.measured.estimate:.2g} nats [{found.measured.low:.2g}, "
         f"{found.measured.high:.2g}] on {audit.measured_on} held-out prompts: {where} of that"
+    )
+    random = found.random_measured
+    where = "above epsilon" if found.telling(audit.epsilon) else "not shown above epsilon"
+    yield (
+        f"  random    {random.estimate:.2g} nats [{random.low:.3g}, {random.high:.2g}], {STEPS} "
+        f"steps as long on each: {where}"
     )
     if not found.in_range:
         yield "  the second order was seen to hold at no distance: only the measured value counts"
@@ -135,7 +146,7 @@ def _representative(audit: AuditRecord) -> Iterator[str]:
     yield ""
     yield (
         f"Representative: ‖a‖ = {norm:.3g}, {norm / audit.vector.norm:.0%} of ‖v‖; "
-        "the only part that one may interpret"
+        "the part seen above epsilon at this radius"
     )
     for other in audit.comparisons:
         if other.behavioural is None or other.interval is None:

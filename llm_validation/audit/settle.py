@@ -37,7 +37,8 @@ class Recovery:
         Of the class that remains, with ``after_interval``, the condition being as it was found.
     if_held
         Of the class that would remain if the condition held, where that decides; None where what
-        remains is a matter of how much data there is.
+        remains is a matter of how much data there is. A line, dimension 1, where the length of v
+        stays open.
     needs
         How much data, in words.
     applied
@@ -102,8 +103,10 @@ def _independence(size: ClassSize) -> Recovery:
         float(size.dimension),
         (0.0, float(size.dimension)),
         f"{threshold:,.0f} states to decide it at d = {size.width}, {size.prompts} here; "
-        "left: scale and order",
-        if_held=0.0,
+        "open: column, length",
+        # R1 leaves order, sign and scale: which column v lies along is for the user to say, and
+        # how long it is no state says (N4).
+        if_held=1.0,
     )
 
 
@@ -111,14 +114,13 @@ def _sparsity(vector: np.ndarray, size: ClassSize) -> Recovery:
     entries = support_size(vector)
     visible = size.width - size.dimension
     least, most = size.width - size.high, size.width - size.low
-    # 2k + dim of the null space > d: some 2k-sparse vector is invisible whatever the support.
+    # 2k + dim of the null space > d: some 2k-sparse vector is invisible whatever the support, so
+    # that not every k-sparse code is unique. That decides nothing of this v's own.
     holds = False if 2 * entries > most else None
     endless = size.width - size.endless[0]
-    needs = (
-        f"2k = {2 * entries} visible directions, {visible} here, {endless:.0f} at endless prompts"
-    )
-    if holds is None:
-        needs += "; necessary only, the spark was not certified"
+    needs = f"2k = {2 * entries} visible ({visible} here, {endless:.0f} endless)"
+    needs += "; spark not certified" if holds is None else " for every code"
+    needs += f"; without sparsity {size.dimension}"
     return Recovery(
         "sparsity",
         "R2",
@@ -128,7 +130,8 @@ def _sparsity(vector: np.ndarray, size: ClassSize) -> Recovery:
         (float(least), float(most)),
         float(2 * entries),
         float(size.dimension),
-        (0.0 if holds is None else float(size.dimension), float(size.dimension)),
+        # Also where it fails: other codes then are not unique, and this one may be.
+        (0.0, float(size.dimension)),
         needs,
         if_held=0.0,
     )

@@ -2,8 +2,8 @@
 
 Chosen on one half of the prompts, among members of the class for which the second order holds (log
 ratio of measured and predicted divergence within a factor of two) and the divergence on other
-prompts is predicted to stay within epsilon: far enough to tell something, where there is such a
-one. Measured on the other half.
+prompts is predicted to stay within epsilon: far enough that a random step is predicted above it,
+where there is such a one. Measured on the other half, as random steps of its length are.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from identifiability.statistics import Interval, cluster_bootstrap
 from llm_validation.audit.bench import Bench, Case
 from llm_validation.audit.prompts import Halves
+from llm_validation.audit.random_step import measured_random_step
 from llm_validation.audit.steered_class import (
     SteeredClass,
     left_out_divergences,
@@ -30,8 +31,8 @@ MULTIPLES = (0.25, 0.5, 1.0, 1.41, 2.0)
 MARGIN = 0.5
 """Of epsilon, that the predicted upper end may reach. The 95 % upper end of a mean measured on 16
 prompts is about twice the mean: a witness predicted nearer to epsilon would not be shown to stay
-within it, though it does. Set before any audit was run with it; what is preferred where that step
-tells nothing was set afterwards (docs/audit.md)."""
+within it, though it does. Set before any audit was run with it; what is preferred where random
+steps of that length are not predicted to be seen was set afterwards (docs/audit.md)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +59,10 @@ class AuditWitness:
     range
         Along the witness's step, on the measuring prompts.
     random_step
-        Nats predicted of a random direction of that length, to second order: half of tr(G)/d times
-        the length squared, its mean over all directions.
+        Nats predicted of a random direction of that length, to second order on the choosing
+        prompts: half of tr(G)/d times the length squared, its mean over all directions.
+    random_measured
+        Mean divergence of random steps of that length on the measuring prompts, with its interval.
     divergences
         At the step itself, one a measuring prompt, measured and to second order.
     """
@@ -75,12 +78,13 @@ class AuditWitness:
     in_range: bool
     range: FirstOrderRange
     random_step: float
+    random_measured: Interval
     divergences: np.ndarray
     second_order: np.ndarray
 
     def telling(self, epsilon: float) -> bool:
-        """Whether a random step of this length would be seen: if not, anything is a witness."""
-        return self.random_step > epsilon
+        """Whether random steps of this length were seen: if not, anything is a witness."""
+        return self.random_measured.low > epsilon
 
     @property
     def as_predicted(self) -> bool:
@@ -122,33 +126,37 @@ def find_witness(
     vector = (base + step) / alpha
     size = float(np.linalg.norm(vector))
     value, low, high = predictions[best]
+    measured = cluster_bootstrap(lambda kl: kl.mean(axis=1), [own], rng=rng, positive=True)
+    ranged = FirstOrderRange.of(MULTIPLES, there.measured, there.second_order, there.floor, rng)
+    length = float(np.linalg.norm(step))
     return AuditWitness(
         vector=vector,
         cosine=float(base @ vector) / (found.radius * size),
         same_norm=bool(abs(size * alpha - found.radius) <= 1e-9 * found.radius),
-        fraction=float(np.linalg.norm(step)) / found.radius,
+        fraction=length / found.radius,
         predicted=value,
         predicted_low=low,
         predicted_high=high,
-        measured=cluster_bootstrap(lambda kl: kl.mean(axis=1), [own], rng=rng, positive=True),
+        measured=measured,
         in_range=seen.at(FRACTIONS[best]).holds,
-        range=FirstOrderRange.of(MULTIPLES, there.measured, there.second_order, there.floor, rng),
+        range=ranged,
         random_step=float(random_steps[best]),
+        random_measured=measured_random_step(bench, halves.measuring, base, length, rng),
         divergences=own,
         second_order=there.second_order[:, MULTIPLES.index(1.0)],
     )
 
 
 def _chosen(
-    holds: Sequence[bool], highs: Sequence[float], telling: Sequence[bool], epsilon: float
+    holds: Sequence[bool], highs: Sequence[float], seen: Sequence[bool], epsilon: float
 ) -> int:
-    """The furthest telling step predicted well inside epsilon; else the nearest telling one
-    predicted inside; else the furthest well inside, though it tells nothing; else the nearest."""
+    """The furthest step well inside epsilon on which a random one is predicted outside; else the
+    nearest such step predicted inside at all; else the furthest well inside; else the nearest."""
     places = range(len(FRACTIONS))
     well = [i for i in places if holds[i] and highs[i] <= MARGIN * epsilon]
-    inside = [i for i in places if holds[i] and highs[i] <= epsilon and telling[i]]
-    telling_well = [i for i in well if telling[i]]
-    return [*telling_well[:1], *inside[-1:], *well[:1], len(FRACTIONS) - 1][0]
+    inside = [i for i in places if holds[i] and highs[i] <= epsilon and seen[i]]
+    seen_well = [i for i in well if seen[i]]
+    return [*seen_well[:1], *inside[-1:], *well[:1], len(FRACTIONS) - 1][0]
 
 
 def _predicted(

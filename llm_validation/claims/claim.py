@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from identifiability.cells import Cell
+from identifiability.regime import SINGLE_LAYER
 from identifiability.statistics import Interval
 from llm_validation.scale import Scale
 from llm_validation.setting import Setting
@@ -73,7 +74,7 @@ class Prediction:
     unit: str
     identity: bool = False
     observable: str = "next-token distribution"
-    regime: str = "white box, single layer"
+    regime: str = SINGLE_LAYER
 
     @property
     def key(self) -> str:

@@ -32,6 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from identifiability.cells import Cell
+from identifiability.regime import MULTI_LAYER
 from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims.claim import Arm, ClaimResult, Judgement, Outcome, Prediction, result
 from llm_validation.claims.judgement import COSINE_MARGIN, on_every, within
@@ -130,7 +131,7 @@ def _arms(setting: Setting, layer: int) -> list[Arm]:
             identity=unit == ADDED,
             unit=unit,
             observable=f"{_reads(setting)} reads of the state at each later layer",
-            regime="white box, multi-layer",
+            regime=MULTI_LAYER,
         )
         arms.append(Arm(prediction, cells, data))
 

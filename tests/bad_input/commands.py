@@ -137,6 +137,8 @@ AUDITS = (
         audit("v.npy", "--observe", f"topk:{LONG_NUMBER}"),
         "K from 1 up",
     ),
+    Misused("all 67 words", audit("v.npy", "--observe", "topk:67"), "K between 1 and 66"),
+    Misused("more words than there are", audit("v.npy", "--observe", "topk:999999999"), "got 9999"),
     Misused("a score with prompts", audit("v.npy", "--observe", "score:formality"), "leave"),
     Misused("an unknown trait", audit("v.npy", "--trait", "formalty"), "did you mean"),
     Misused(
@@ -184,6 +186,11 @@ AUDITS = (
         "further prompts that are blank",
         audit("v.npy", "--apply", "prompts={files}/blank.txt"),
         "add some",
+    ),
+    Misused(
+        "further prompts that choose already",
+        audit("v.npy", "--apply", "prompts={files}/prompts.txt"),
+        "choose the class already; remove them",
     ),
     Misused("an audit into a file", audit("v.npy", "--out", "{out}/kept.txt"), "kept.txt"),
     Misused("no vector", ("audit",), "Missing argument"),

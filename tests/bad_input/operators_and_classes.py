@@ -138,7 +138,7 @@ REFUSED = (
     Refused("a map to a matrix", lambda _: jacobian(lambda h: torch.outer(h, h)), "flatten it"),
     Refused("a map to no tensor", lambda _: jacobian(lambda h: [1.0]), "got list; convert it"),
     Refused("a map to integers", lambda _: jacobian(lambda h: h.long()), "torch.int64"),
-    Refused("strength NaN", lambda _: jacobian(strength=np.nan), "strength must lie in (-inf, inf)"),
+    Refused("strength NaN", lambda _: jacobian(strength=np.nan), "must lie in (-inf, inf)"),
     Refused("chunks of 0", lambda _: jacobian(chunk_size=0), "chunk_size must be an integer"),
     Refused("no operators", lambda _: stack([]), "pass one for each prompt"),
     Refused("no list of operators", lambda _: stack(5), "expected a list of operators"),

@@ -50,7 +50,7 @@ REFUSED = (
     Refused(
         "stability in half a split",
         lambda _: LeastSquaresRecovery().stability(np.ones((4, 2)), np.ones(4), splits=0.5),
-        "splits must be at least 1",
+        "splits must be an integer of at least 1",
     ),
     Refused(
         "groups of another length",
@@ -72,8 +72,10 @@ REFUSED = (
         lambda _: LeastSquaresRecovery().stability(np.eye(6), np.ones(6), seed=-1),
         "seed must be an integer",
     ),
-    Refused("sparsity of 0", lambda _: sparse(sparsity=0), "between 1 and K = 2"),
-    Refused("sparsity of 1.5", lambda _: sparse(sparsity=1.5), "a whole number"),
+    Refused(
+        "sparsity of 0", lambda _: sparse(sparsity=0), "sparsity must be an integer of at least 1"
+    ),
+    Refused("sparsity of 1.5", lambda _: sparse(sparsity=1.5), "sparsity must be an integer"),
     Refused("sparsity beyond the atoms", lambda _: sparse(sparsity=3), "between 1 and K = 2"),
     Refused("unknown solver", lambda _: sparse(method="lasso"), "'l1' or 'omp'"),
     Refused("a zero atom", lambda _: sparse(dictionary=[[1, 0], [0, 0]]), "drop it"),

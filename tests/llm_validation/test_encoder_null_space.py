@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -106,6 +108,26 @@ def test_the_last_norm_lets_pooled_states_fill_a_hyperplane_only():
         OutputCovariance.of(pooled.numpy())
     unit = pooled / pooled.norm(dim=-1, keepdim=True)
     assert len(OutputCovariance.of(unit.numpy()).matrix) == WIDTH
+
+
+@pytest.mark.parametrize("dead", [0, 1, 2])
+@pytest.mark.parametrize("constant", [True, False])
+def test_length_costs_a_rank_only_where_the_pooled_state_is_in_the_range(dead, constant):
+    """rank J is m - 1 at k = 0 and m - k beyond; one less if biases of dead gains vanish."""
+    model = deepcopy(tiny_encoder("bert"))  # it is shared between tests
+    norm = model.encoder.layer[-1].output.LayerNorm
+    with torch.no_grad():
+        norm.weight[:dead] = 0.0
+        norm.bias.copy_(torch.linspace(1.0, 2.0, WIDTH).to(norm.bias))
+        if not constant and dead:
+            norm.bias[:dead] = 0.0
+        elif not constant:  # on the hyperplane Σ z/γ = 0 through 0
+            normal = 1 / norm.weight
+            norm.bias -= normal * (norm.bias @ normal) / (normal @ normal)
+    values = torch.linalg.svdvals(EncoderContinuation(model, words(), 0).jacobian())
+    expected = WIDTH - max(dead, 1) - (not constant)
+    # As above: rounding is 1e-16 of the largest value, the smallest of these models 1e-7 of it.
+    assert int((values > 1e-12 * values[0]).sum()) == expected
 
 
 def test_minilm_hides_its_dead_outputs_and_the_radius_at_one_text_and_nothing_at_two():

@@ -17,7 +17,7 @@ first that did. The table that the command prints has the seconds too.
 
 No defect is a missing conjugate: but for the complex step of an oracle, whose defect is listed, the
 sources compute with real numbers. Defects drawn by a machine, of which nobody thought:
-[mutation testing](mutation_testing.md).
+[mutation testing](mutation-testing.md).
 """
 
 

@@ -29,8 +29,11 @@ def _named(fitted):
 def test_columns_of_gaussian_sources_come_back_in_order_and_in_standard_deviations():
     fitted = CovarianceRecovery().fit(_states(DISTINCT))
     scaled = MIXING * np.sqrt(DISTINCT.mean(axis=1))  # profiles were given in order
-    signs = np.sign(np.sum(fitted.directions_ * scaled, axis=0))
-    np.testing.assert_allclose(fitted.directions_ * signs, scaled, atol=0.1)
+    signs = np.sign(np.sum(fitted.mixing_ * scaled, axis=0))
+    np.testing.assert_allclose(fitted.mixing_ * signs, scaled, atol=0.1)
+    np.testing.assert_allclose(np.linalg.norm(fitted.directions_, axis=0), 1.0)
+    lengths = np.linalg.norm(fitted.mixing_, axis=0)
+    np.testing.assert_allclose(fitted.directions_ * lengths, fitted.mixing_)
     np.testing.assert_allclose(fitted.profiles_.mean(axis=1), 1.0)
     assert fitted.prediction_.recovers
     assert fitted.gauge_ == SignedPermutation(3)
@@ -57,7 +60,7 @@ def test_errors_of_columns_are_those_stated():
     truth = MIXING * np.sqrt(DISTINCT.mean(axis=1))
     for seed in range(60):
         fitted = CovarianceRecovery().fit(_states(DISTINCT, samples=2000, seed=seed))
-        gain = np.linalg.solve(truth, fitted.directions_)
+        gain = np.linalg.solve(truth, fitted.mixing_)
         off = ~np.eye(3, dtype=bool)
         squares.append(((gain / np.diag(gain))[off] / fitted.leakage_[off]) ** 2)
     assert np.mean(squares) == pytest.approx(1.0, abs=0.3)
@@ -77,13 +80,13 @@ def test_proportional_profiles_are_announced_with_their_plane_and_a_witness():
     assert fitted.report_.verdict == "epsilon_non_identifiable"
     assert fitted.report_.class_dimension == 1
     # The third column is right, and the other two span the right plane.
-    truth = np.linalg.solve(MIXING * np.sqrt(PROPORTIONAL.mean(axis=1)), fitted.directions_)
+    truth = np.linalg.solve(MIXING * np.sqrt(PROPORTIONAL.mean(axis=1)), fitted.mixing_)
     assert np.abs(truth[2, :2]).max() < 0.05
     assert np.abs(truth[:2, 2]).max() < 0.05
     # The witness lies in that plane and costs next to nothing: below 1/n nats a sample.
     witness = fitted.report_.witness
-    inside = np.linalg.lstsq(fitted.directions_[:, :2], witness.vector, rcond=None)[0]
-    np.testing.assert_allclose(fitted.directions_[:, :2] @ inside, witness.vector, atol=1e-10)
+    inside = np.linalg.lstsq(fitted.mixing_[:, :2], witness.vector, rcond=None)[0]
+    np.testing.assert_allclose(fitted.mixing_[:, :2] @ inside, witness.vector, atol=1e-10)
     assert witness.distance > 0.1
     assert 0 <= witness.output_difference < 1 / 1500
     # Only the amount of the third source is a number that the covariances pin down.
@@ -94,9 +97,9 @@ def test_proportional_profiles_are_announced_with_their_plane_and_a_witness():
 def test_every_turn_in_the_announced_gauge_keeps_the_covariances():
     states = _states(PROPORTIONAL)
     fitted = CovarianceRecovery().fit(states)
-    turned = fitted.gauge_.act(fitted.gauge_.random(np.random.default_rng(1)), fitted.directions_)
+    turned = fitted.gauge_.act(fitted.gauge_.random(np.random.default_rng(1)), fitted.mixing_)
     for e, x in enumerate(states):
-        kept = fitted.directions_ * fitted.profiles_[:, e] @ fitted.directions_.T
+        kept = fitted.mixing_ * fitted.profiles_[:, e] @ fitted.mixing_.T
         found = turned * fitted.profiles_[:, e] @ turned.T
         np.testing.assert_allclose(kept, np.cov(x, rowvar=False), atol=1e-9)
         np.testing.assert_allclose(found, kept, atol=0.05 * np.abs(kept).max())
@@ -191,10 +194,8 @@ def test_units_of_states_do_not_matter_to_the_conditions():
     first = CovarianceRecovery().fit(states)
     second = CovarianceRecovery().fit([x * units + 3.0 for x in states])
     np.testing.assert_allclose(second.separations_, first.separations_, atol=1e-6)
-    signs = np.sign(np.sum(second.directions_ / units[:, None] * first.directions_, axis=0))
-    np.testing.assert_allclose(
-        second.directions_ * signs, first.directions_ * units[:, None], rtol=1e-4
-    )
+    signs = np.sign(np.sum(second.mixing_ / units[:, None] * first.mixing_, axis=0))
+    np.testing.assert_allclose(second.mixing_ * signs, first.mixing_ * units[:, None], rtol=1e-4)
 
 
 def test_stability_names_the_plane_that_turns():
@@ -225,7 +226,7 @@ def test_one_component_has_nothing_to_be_mixed_with():
     rng = np.random.default_rng(0)
     fitted = CovarianceRecovery().fit([rng.standard_normal((50, 1)) for _ in range(3)])
     assert fitted.prediction_.recovers
-    assert fitted.directions_.shape == (1, 1)
+    assert np.abs(fitted.directions_).tolist() == [[1.0]]
     assert [c.holds for c in fitted.conditions_] == [True] * 5
 
 

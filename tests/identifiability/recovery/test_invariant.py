@@ -228,7 +228,7 @@ def test_stability_needs_two_environments_in_each_half():
     [
         ({"vector_error": -1.0}, r"vector_error must lie in \[0, inf\)"),
         ({"vector_error": np.inf}, r"vector_error must lie in \[0, inf\)"),
-        ({"accuracy": 1.0}, r"accuracy must lie in \(0, 1\)"),
+        ({"sine": 1.0}, r"sine must lie in \(0, 1\)"),
     ],
 )
 def test_parameters_out_of_range_are_refused_by_fit(parameters, sentence):

@@ -263,7 +263,7 @@ def test_bad_input_is_one_sentence(jacobian, response, sentence):
         ({"jacobian_error": -1.0}, r"jacobian_error must lie in \[0, inf\)"),
         (
             {"response_error": float("inf")},
-            r"response_error must lie in \[0, inf\), got inf; it bounds the norm of an error",
+            r"must lie in \[0, inf\), got inf; it bounds the norm",
         ),
     ],
 )

@@ -200,3 +200,26 @@ def _halves_again(labels, splits, seed):
     for one, other in halves(labels, splits, rng):
         yield one, other
         direction_null(len(set(one // 3) & set(other // 3)), 1, rng)
+
+
+def test_reports_say_what_was_read_and_where():
+    matrices = list(np.random.default_rng(4).standard_normal((3, 2, 4)))
+    responses, one = [matrix @ np.ones(4) for matrix in matrices], np.eye(4)
+    unread = [None, *matrices[1:]], [None, *responses[1:]]
+    for affine in (False, True):
+        reports = [
+            LeastSquaresRecovery(affine=affine).fit(matrices[0], responses[0]).report_,
+            EnvironmentRecovery(affine=affine).fit(matrices, responses).report_,
+            CrossLayerRecovery(affine=affine).fit([one, one], *unread).report_,
+        ]
+        assert [report.regime for report in reports] == [
+            "white box, single layer",
+            "white box, single layer, several environments",
+            "white box, multi-layer",
+        ]
+        seen = ["outputs", "outputs of 3 environments", "reads of 2 layers"]
+        where = ["at this state", "at each state", "at each state"]
+        assert [report.observable for report in reports] == [
+            f"affine {what}" if affine else f"{what}, to first order {place}"
+            for what, place in zip(seen, where, strict=True)
+        ]

@@ -95,6 +95,24 @@ def test_an_audit_says_verdict_class_witness_and_what_would_settle_it(text):
     assert "a <b> under v it the same" in words
     assert "endless prompts close the class not decided 0.5 [0, 1] 8 more prompts" in words
     assert "at least 322 samples" in words
+    assert "random steps of its length 0.015 [0.012, 0.019] nats there Canonical" in words
+
+
+def test_an_audit_says_what_decides_nothing_and_what_counts_no_outputs():
+    undecided = audit_examples.audit()
+    undecided["vector"]["witness"]["telling"] = False
+    undecided["vector"]["power"]["outputs"] = [None, None, None]
+    words = _words(render(examples.whole(audits={"audit": undecided})))
+    assert "[0.012, 0.019] nats there: not shown above ε, so that the witness decides" in words
+    assert "Power no number of samples was shown to be enough" in words
+    undecided["settings"]["counts_outputs"] = False
+    words = _words(render(examples.whole(audits={"audit": undecided})))
+    assert "Power does not count outputs: distribution of the next token" in words
+
+
+def test_completions_are_shown_whole(text):
+    boxes = [known for _, known in _Page(text).tags if "whole" in (known.get("class") or "")]
+    assert [known["aria-label"] for known in boxes] == ["Completions, a table that scrolls"]
 
 
 def test_an_audit_without_a_witness_says_so(results):
@@ -112,7 +130,7 @@ def test_every_figure_and_table_has_a_text_alternative(text):
     assert all(known["role"] == "img" and known["aria-label"] for known in pictures)
     described = {known["aria-describedby"] for known in pictures}
     assert described <= set(page.names)
-    boxes = [known for _, known in page.tags if known.get("class") == "scroll"]
+    boxes = [known for _, known in page.tags if "scroll" in (known.get("class") or "").split()]
     assert sum(tag == "table" for tag, _ in page.tags) >= len(boxes) > 0
     # A box that scrolls can be reached and is named.
     data = [known for known in boxes if "role" in known]

@@ -44,9 +44,30 @@ def test_a_step_that_any_direction_passes_decides_nothing(ordinary):
     random *= np.linalg.norm(step) / np.linalg.norm(random, axis=1, keepdims=True)
     nats = 0.5 * np.einsum("ki,ij,kj->k", random, found.steered.metric, random)
     assert found.witness.random_step == pytest.approx(nats.mean(), rel=0.03)
-    assert found.witness.random_step < found.epsilon
+    assert found.witness.random_measured.low < found.epsilon
     assert found.verdict is Verdict.UNDETERMINED
-    assert "so would a random step" in str(found)
+    assert "random steps as long were not shown to leave it" in str(found)
+    assert "not shown above epsilon" in str(found)
+
+
+def test_random_steps_are_measured_at_the_witness_s_length_on_its_prompts(llama, ordinary):
+    """Their mean by full distributions of 400 other steps on the measuring prompts."""
+    vector, found = ordinary
+    length = np.linalg.norm(found.witness.vector - vector)
+    steps = np.random.default_rng(2).standard_normal((400, WIDTH))
+    steps -= np.outer(steps @ vector, vector) / (vector @ vector)
+    steps *= length / np.linalg.norm(steps, axis=1, keepdims=True)
+    ids = [encode(llama, text) for text in prompts(16)]
+    means = []
+    for one in Halves.of(ids, 16, 0).measuring:
+        there = Continuation(llama, one, 1)
+        states = there.state + there.state.new_tensor(np.vstack([vector, vector + steps]))
+        log_p, *log_q = np.asarray(there(states).double().log_softmax(-1))
+        means.append(np.mean(np.sum(np.exp(log_p) * (log_p - np.array(log_q)), axis=1)))
+    random = found.witness.random_measured
+    assert random.low <= np.mean(means) <= random.high
+    # 64 steps of 8 prompts: with an effective rank of ten or more their mean is known to a tenth.
+    assert random.estimate == pytest.approx(np.mean(means), rel=0.2)
 
 
 def test_a_model_blind_to_half_of_its_state_has_a_telling_witness(tmp_path):
@@ -66,6 +87,7 @@ def test_a_model_blind_to_half_of_its_state_has_a_telling_witness(tmp_path):
     found = audited(model, vector, layer, epsilon=epsilon, prompts=prompts(16), count=16)
     assert found.class_size.dimension == WIDTH // 2
     assert found.witness.predicted_high <= epsilon / 2
+    assert found.witness.random_measured.low > epsilon
     assert found.witness.telling(epsilon)
     assert found.verdict is Verdict.EPSILON_NON_IDENTIFIABLE
     assert found.reason.startswith("a witness at cosine")

@@ -52,8 +52,11 @@ def test_it_prints_the_screen_and_writes_what_it_says(files, tmp_path):
         assert name in vector
     for row in vector["recovery"]:
         assert {"assumption", "condition_holds", "class_dimension_after", "needs"} <= set(row)
-    # Rounding, four metrics, four prompts three times over, three completions.
-    assert found["cells"] == {"done": 20, "missing": []}
+    random = vector["witness"]
+    assert random["random_interval"][0] <= random["random_measured"] <= random["random_interval"][1]
+    assert random["telling"] is (random["random_interval"][0] > found["settings"]["epsilon"])
+    # Rounding, four metrics, four prompts four times over, three completions.
+    assert found["cells"] == {"done": 24, "missing": []}
     for name in vector["files"]:
         assert read_vector(out / name, layer=2, model=model).layer == 2
     witness = read_vector(out / "witness.safetensors", layer=2).vector

@@ -19,11 +19,13 @@ from llm_validation.scoring.validity import Validity
 EPSILON = 0.01
 
 
-def _witness(high: float, random_step: float) -> Any:
-    """Upper end of the measured mean, and what a random step shows; nothing else is looked at."""
+def _witness(high: float, random_low: float, prompts: int = 21) -> Any:
+    """Upper end of its measured mean, lower end of random steps'; nothing else is looked at."""
     witness = object.__new__(AuditWitness)
-    measured = Interval(high / 2, high / 4, high, 0.95, 100, 10.0)
-    for name, value in (("measured", measured), ("cosine", 0.7), ("random_step", random_step)):
+    degrees = (prompts - 1) / 2
+    measured = Interval(high / 2, high / 4, high, 0.95, 100, degrees)
+    random = Interval(2 * random_low, random_low, 4 * random_low, 0.95, 100, degrees)
+    for name, value in (("measured", measured), ("cosine", 0.7), ("random_measured", random)):
         object.__setattr__(witness, name, value)
     return witness
 
@@ -36,21 +38,32 @@ def _class(verdict: Verdict) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("high", "random_step", "verdict", "said"),
+    ("high", "random_low", "verdict", "said"),
     [
         (0.009, 0.011, Verdict.EPSILON_NON_IDENTIFIABLE, "measured within epsilon"),
         (0.010, 0.011, Verdict.EPSILON_NON_IDENTIFIABLE, "measured within epsilon"),
         (0.011, 0.100, Verdict.UNDETERMINED, "not shown to stay within epsilon"),
-        # A step so short that any direction passes carries no information on v.
-        (0.009, 0.009, Verdict.UNDETERMINED, "so would a random step"),
-        (0.001, 0.010, Verdict.UNDETERMINED, "so would a random step"),
+        # A step so short that any direction passes carries no information on v: the lower end has
+        # to be above epsilon, not the estimate, which is twice as much here.
+        (0.009, 0.009, Verdict.UNDETERMINED, "random steps as long were not shown to leave it"),
+        (0.001, 0.010, Verdict.UNDETERMINED, "random steps as long were not shown to leave it"),
     ],
 )
-def test_a_witness_within_epsilon_where_a_random_step_is_not(high, random_step, verdict, said):
-    witness = _witness(high, random_step)
+def test_a_witness_within_epsilon_where_random_steps_are_not(high, random_low, verdict, said):
+    witness = _witness(high, random_low)
     found, _, reason = verdict_of(_class(Verdict.EPSILON_NON_IDENTIFIABLE), witness, None)
     assert found is verdict
     assert said in reason
+
+
+@pytest.mark.parametrize(
+    ("prompts", "verdict"), [(5, Verdict.UNDETERMINED), (6, Verdict.EPSILON_NON_IDENTIFIABLE)]
+)
+def test_an_interval_over_few_prompts_decides_no_more_than_it_does_in_a_row(prompts, verdict):
+    witness = _witness(0.009, 0.011, prompts)
+    found, _, reason = verdict_of(_class(Verdict.EPSILON_NON_IDENTIFIABLE), witness, None)
+    assert found is verdict
+    assert ("fewer than 6 prompts" in reason) is (prompts == 5)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.LOCALLY_IDENTIFIABLE, Verdict.UNDETERMINED])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -31,6 +32,8 @@ def test_it_fits_one_screen(found):
     lines = str(found).splitlines()
     assert len(lines) <= 45
     assert max(map(len, lines)) <= COLUMNS
+    # What a model writes may be cut, nothing else.
+    assert not [line for line in lines if line.endswith("…") and "writes:" not in line]
 
 
 def test_the_numbers_are_the_audit_s(found):
@@ -38,22 +41,41 @@ def test_the_numbers_are_the_audit_s(found):
     size = found.class_size
     assert f"class of dimension {size.dimension} of {WIDTH}" in text
     assert f"{size.low} to {size.high}" in text
-    assert f"{found.energy_below_epsilon:.1%} of this vector's energy" in text
+    assert f"{found.energy_below_epsilon:.1%} of v's energy is invisible (in sample)" in text
     assert f"cos(v, v') = {found.witness.cosine:+.3f}" in text
     assert f"{found.witness.measured.estimate:.2g} nats" in text
     assert f"Power: at least {found.power.outputs[0]:,} outputs" in text
     assert "of prompts drawn like these" in text
     assert text.count("behavioural cosine") == 3
     assert f"(random step: {found.witness.random_step:.2g})" in text
+    random = found.witness.random_measured
+    assert f"random    {random.estimate:.2g} nats [{random.low:.3g}, {random.high:.2g}]" in text
+    assert "the part seen above epsilon at this radius" in text
     for way in found.ways_out:
         assert way.assumption in text
 
 
 def test_a_condition_that_was_not_shown_leaves_nothing_empty(found):
     lines = str(found).splitlines()
-    for name in ("independence", "sparsity"):
+    for name, left in (("independence", 1), ("sparsity", 0)):
         (line,) = [line for line in lines if line.lstrip().startswith(name)]
-        assert "would leave 0 if it held" in line and "; leaves" not in line
+        assert f"would leave {left} if it held" in line and "; leaves" not in line
+
+
+def test_epsilon_is_what_so_many_samples_cannot_tell(found):
+    """(2/e) exp(-n epsilon) > 0.05 up to the last n that is too few."""
+    fewest = int(re.search(r"fewer than (\d+) samples cannot tell", str(found)).group(1))
+    assert fewest == 269
+    assert 2 / np.e * np.exp(-(fewest - 1) * found.epsilon) > 0.05
+    assert 2 / np.e * np.exp(-fewest * found.epsilon) <= 0.05
+
+
+def test_below_the_least_eigenvalue_no_direction_is_invisible(found):
+    low, high = 3e-5, 5e-5
+    assert "below epsilon = 4e-05 no direction is invisible" in str(
+        replace(found, flips_at=(low, high))
+    )
+    assert "below epsilon = 5e-05 rounding decides" in str(replace(found, flips_at=(0.0, high)))
 
 
 def test_the_limits_are_printed_with_the_answer(found):

@@ -47,12 +47,14 @@ def test_a_dense_vector_is_not_sparse_and_a_sparse_one_is_not_proved():
     sparse[:9] = 1.0
     dense = _ways(size)["sparsity"]
     assert dense.condition_holds is False
-    assert (dense.class_dimension_after, dense.after_interval) == (75, (75, 75))
+    # 75 is the class without sparsity: that some code is not unique decides nothing of this one.
+    assert (dense.class_dimension_after, dense.after_interval) == (75, (0, 75))
+    assert "for every code; without sparsity 75" in dense.needs
     found = _ways(size, sparse)["sparsity"]
     assert found.condition_holds is None
     assert found.after_interval == (0, 75)
     assert found.threshold == 18 and found.interval == (20.0, 30.0)
-    assert "spark was not certified" in found.needs
+    assert "spark not certified" in found.needs
 
 
 def test_two_k_within_the_interval_is_not_decided():
@@ -73,8 +75,9 @@ def test_independence_is_never_said_to_hold():
     way = _ways(_size(75))["independence"]
     assert way.condition_holds is None
     assert way.threshold == 10 * 100 * 101 / 2
-    # As it is the class stays what it is, down to nothing if the condition held.
-    assert (way.class_dimension_after, way.after_interval, way.if_held) == (75, (0, 75), 0)
+    # As it is the class stays what it is. If the condition held, v would be known up to scale (R1).
+    assert (way.class_dimension_after, way.after_interval, way.if_held) == (75, (0, 75), 1)
+    assert "open: column, length" in way.needs
 
 
 def test_more_prompts_by_extrapolation():
@@ -85,3 +88,10 @@ def test_more_prompts_by_extrapolation():
     assert way.condition_holds is False
     assert _ways(_size(10, half=20.0))["prompts"].condition_holds is None
     assert _ways(_size(0, half=0.0, spread=0.0))["prompts"].condition_holds is True
+
+
+def test_what_it_takes_fits_its_line_in_a_large_model():
+    """Of 100 columns 16 are the indent (``screen``)."""
+    size = _size(4500, width=8192, prompts=512)
+    for vector in (np.ones(8192), np.eye(8192)[0]):
+        assert all(len(way.needs) <= 84 for way in ways_out(vector, size))
