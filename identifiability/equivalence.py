@@ -107,7 +107,7 @@ class EquivalenceClass:
 
     @cached_property
     def representative(self) -> np.ndarray:
-        """(d,) the member of least norm, a: the only part of v that one may interpret."""
+        """(d,) the member of least norm, a: the part of v that outputs show."""
         return self._seen @ (self._seen.T @ self.vector)
 
     @cached_property

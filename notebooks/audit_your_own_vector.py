@@ -180,10 +180,11 @@ plt.show()
 # %% [markdown]
 # ## Read it: what one may say of the vector
 #
-# Only the representative $a$ is pinned down. Any sentence about the coordinates of $v$, its
-# neighbours among other vectors, or its sparsity, holds of $a$ or of nothing. Even a cosine between
-# two vectors means little: the number that behaviour knows is the *behavioural* cosine $v^\top G w
-# / \sqrt{v^\top G v \; w^\top G w}$.
+# Only the representative $a$ is seen above $\varepsilon$ at this radius, and which part that is was
+# read off the prompts that chose. What a sentence about the coordinates of $v$, its neighbours
+# among other vectors, or its sparsity owes to $b$, these outputs do not bear out. Even a cosine
+# between two vectors means little: the number that behaviour knows is the *behavioural* cosine
+# $v^\top G w / \sqrt{v^\top G v \; w^\top G w}$.
 
 # %%
 a = found.representative

@@ -52,8 +52,8 @@ def verdict_of(
         return report.verdict, report.certificate, reason
     if witness.measured.degrees < (FEWEST_CLUSTERS - 1) / 2:
         reason = (
-            f"fewer than {FEWEST_CLUSTERS} prompts measured the witness: an interval over them does "
-            "not keep its level"
+            f"fewer than {FEWEST_CLUSTERS} prompts measured the witness: an interval over them "
+            "does not keep its level"
         )
         return Verdict.UNDETERMINED, report.certificate, reason
     if witness.measured.high > found.epsilon:
