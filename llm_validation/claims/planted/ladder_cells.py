@@ -17,7 +17,7 @@ ALPHAS = {Scale.QUICK: (0.25,), Scale.THIN: (0.25,), Scale.FULL: (1.0,)}
 """From 0.5 on first order no longer predicts outputs; Gauss-Newton has to do without it at 1, the
 paper's own strength."""
 
-QUICK_RUNGS = (FLOAT32, "top:20", SCORE, GREEDY)
+QUICK_RUNGS = (FLOAT32, "top:20", GREEDY)
 
 FLOAT32_COUNTS = {Scale.QUICK: (2,), Scale.THIN: (1, 2), Scale.FULL: (1, 2)}
 DENSE_COUNT = 2
@@ -31,9 +31,9 @@ BLOCKS = {Scale.QUICK: 2, Scale.THIN: 2, Scale.FULL: 6}
 """At most so many disjoint blocks of measuring prompts; six are the fewest that are judged."""
 
 GREEDY_PROMPTS = {Scale.QUICK: 4, Scale.THIN: 6, Scale.FULL: 10}
-STEPS = 20
-"""Linearisations at most: five were enough on two choosing prompts at strength 1, thirteen on a
-tiny decoder. A fit that needs more has not converged and decides nothing."""
+STEPS = 10
+"""Linearisations at most: five were enough on two choosing prompts at strength 1. A fit that needs
+more has not converged and decides nothing; twice as many did not help a score that had not."""
 
 _RADIUS_SHARE = 0.5
 _RIVALS, _DRAWS = 20, 32

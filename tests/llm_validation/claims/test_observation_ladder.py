@@ -21,6 +21,7 @@ def small(monkeypatch):
     monkeypatch.setattr(
         ladder_cells, "QUICK_RUNGS", (FLOAT32, "samples:2000", "top:5", SCORE, GREEDY)
     )
+    monkeypatch.setattr(ladder_cells, "STEPS", 20)  # thirteen are needed on one of the blocks
     monkeypatch.setitem(ladder_cells.BLOCKS, Scale.QUICK, 6)  # the fewest that are judged
     monkeypatch.setitem(ladder_cells.GREEDY_PROMPTS, Scale.QUICK, 2)
     monkeypatch.setitem(observation_ladder.PREDICTING, Scale.QUICK, 12)
