@@ -47,7 +47,7 @@ def results():
             "prompts": {"choosing": 20, "predicting": 21, "measuring": 22},
             "traits": ["formality"],
         },
-        "families": [{"claim": "epsilon_null", "number": 1, "theorem": "N7", "title": "is null"}],
+        "families": [{"claim": "epsilon_null", "number": 3, "theorem": "N7", "title": "is null"}],
         "verdicts": [
             _verdict(7, "confirmed", (4, 0, 0)),
             _verdict(15, "inconclusive", (3, 0, 1)),
@@ -61,12 +61,12 @@ def results():
 
 def test_places_rows_and_checks_are_counted(results):
     found = claims_table.tables(results)
-    assert "| 1 is null | N7 | 1 | 1 | 1 | 8, 2, 2 | 3 |" in found
+    assert "| 3 is null | N7 | 1 | 1 | 1 | 8, 2, 2 | 3 |" in found
 
 
 def test_each_refuted_row_is_shown_and_no_other(results):
     found = claims_table.tables(results)
-    assert "| 1 | 22 | formality | v + random | 0.5 | 1 | 3 [2.75, 3.25] | nats |" in found
+    assert "| 3 | 22 | formality | v + random | 0.5 | 1 | 3 [2.75, 3.25] | nats |" in found
     assert found.count("[") == 1
 
 
@@ -78,7 +78,17 @@ def test_a_run_without_refuted_rows_has_no_such_table(results):
 def test_the_papers_statistic_stands_beside_the_corrected_one(results):
     """Of the two rows that have one; the third would move both medians."""
     found = claims_table.tables(results)
-    assert "| 1 | v + random | 0.5 | 0.8 (0.7 to 0.9) | 0.375 (0.25 to 0.5) | 2 |" in found
+    assert "| 3 | v + random | 0.5 | 0.8 (0.7 to 0.9) | 0.375 (0.25 to 0.5) | 2 |" in found
+
+
+def test_what_repeats_no_figure_of_the_paper_has_no_such_table(results):
+    results["families"][0]["number"] = 7
+    assert "The paper's statistic" not in claims_table.tables(results)
+
+
+def test_a_bar_in_a_unit_does_not_end_its_column(results):
+    results["claims"][2]["unit"] = "|cosine|"
+    assert r"| \|cosine\| |" in claims_table.tables(results)
 
 
 def test_a_block_replaces_what_stands_between_its_markers(tmp_path):

@@ -19,6 +19,9 @@ from tools.marked_block import replace_block
 
 START, END = "<!-- claims: written by tools.claims_table -->", "<!-- end of claims -->"
 OUTCOMES = ("confirmed", "refuted", "inconclusive")
+PAPER = (3, 4, 5)
+"""Claims that repeat a figure of the paper: efficacy, strengths, distances of outputs."""
+
 Row = dict[str, Any]
 
 
@@ -27,11 +30,11 @@ def tables(results: dict[str, Any]) -> str:
     parts = [_run(results), _verdicts(results)]
     if any(row["verdict"] == "refuted" for row in results["claims"]):
         parts += ["Refuted rows, each at its own level:", _refuted(results)]
-    if any(row["paper_statistic"] is not None for row in results["sweeps"]):
+    if paper := _paper(results):
         parts += [
             "The paper's statistic beside the corrected one; median and range over the rows of all "
             "layers and traits:",
-            _paper(results),
+            paper,
         ]
     return "\n\n".join(parts)
 
@@ -78,7 +81,8 @@ def _refuted(results: dict[str, Any]) -> str:
             lines.append(
                 f"| {number[row['claim']]} | {row['layer']} | {row['trait']} | {row['arm']} "
                 f"| {row['alpha']:g} | {_number(row['prediction'])} "
-                f"| {_number(row['measured'])} {_interval(row['interval'])} | {row['unit']} |"
+                f"| {_number(row['measured'])} {_interval(row['interval'])} "
+                f"| {row['unit'].replace('|', chr(92) + '|')} |"
             )
     return "\n".join(lines)
 
@@ -91,13 +95,13 @@ def _paper(results: dict[str, Any]) -> str:
     number = {family["claim"]: family["number"] for family in results["families"]}
     alike: dict[tuple[int, str, float], list[Row]] = defaultdict(list)
     for row in results["sweeps"]:
-        if row["paper_statistic"] is not None:
+        if row["paper_statistic"] is not None and number[row["claim"]] in PAPER:
             alike[number[row["claim"]], row["arm"], row["alpha"]].append(row)
     for (claim, arm, alpha), rows in sorted(alike.items()):
         paper = _spread(row["paper_statistic"] for row in rows)
         corrected = _spread(row["measured"] for row in rows)
         lines.append(f"| {claim} | {arm} | {alpha:g} | {paper} | {corrected} | {len(rows)} |")
-    return "\n".join(lines)
+    return "\n".join(lines) if alike else ""
 
 
 def _spread(values: Iterable[float | None]) -> str:
