@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from identifiability.regime import SINGLE_LAYER
 from identifiability.statistics import cluster_bootstrap
 from identifiability.verdict import Certificate, CertificateKind, Verdict
 from llm_validation.audit.behaviour import Scored
@@ -98,10 +99,10 @@ def rows_of(
         "observable": observable.words,
         "dtype": dtype,
         "family": FAMILY,
-        "regime": "white box, single layer",
+        "regime": SINGLE_LAYER,
     }
     measured = witness.measured
-    judgement = at_most(measured, epsilon, "nats")
+    judgement = _within_epsilon(witness, epsilon)
     count = len(witness.divergences)
     rows = [
         ClaimResult(
@@ -144,6 +145,15 @@ def rows_of(
     if scored is not None and scored.equivalence is not None:
         rows.append(score_row(scored, shared))
     return adjusted(rows)
+
+
+def _within_epsilon(witness: AuditWitness, epsilon: float) -> Judgement:
+    """As claims judge such a limit: keeping it shows nothing where random steps may keep it too."""
+    limit = at_most(witness.measured, epsilon, "nats")
+    if limit.outcome is not Outcome.CONFIRMED or witness.telling(epsilon):
+        return limit
+    reason = f"{limit.reason}; random steps as long were not shown to be above it"
+    return Judgement(Outcome.INCONCLUSIVE, reason, 1.0, limit.p_refute)
 
 
 def _judged(judgement: Judgement) -> dict[str, Any]:

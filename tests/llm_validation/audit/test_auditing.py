@@ -29,8 +29,11 @@ def test_an_ordinary_vector(ordinary):
     assert np.linalg.norm(witness.vector) == pytest.approx(np.linalg.norm(vector))
     assert witness.measured.high <= found.epsilon
     assert witness.as_predicted
-    assert [row.claim for row in found.rows] == ["witness_within_epsilon", "witness_second_order"]
-    assert {row.verdict.value for row in found.rows} == {"confirmed"}
+    # Within epsilon, but on so short a step that random ones are not shown to leave it either.
+    assert [(row.claim, row.verdict.value) for row in found.rows] == [
+        ("witness_within_epsilon", "inconclusive"),
+        ("witness_second_order", "confirmed"),
+    ]
     low, _ = found.flips_at
     assert 0 < low < found.epsilon
     assert len({text.prompt for text in found.texts} & set(prompts(16))) == 3

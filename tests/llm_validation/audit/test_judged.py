@@ -10,7 +10,7 @@ import pytest
 from identifiability.statistics import Equivalence, Interval
 from identifiability.verdict import Certificate, CertificateKind, Verdict
 from llm_validation.audit.behaviour import Scored
-from llm_validation.audit.judged import score_row, verdict_of
+from llm_validation.audit.judged import _within_epsilon, score_row, verdict_of
 from llm_validation.audit.symmetry import ShiftSymmetry
 from llm_validation.audit.witness import AuditWitness
 from llm_validation.claims.claim import Outcome
@@ -54,6 +54,18 @@ def test_a_witness_within_epsilon_where_random_steps_are_not(high, random_low, v
     found, _, reason = verdict_of(_class(Verdict.EPSILON_NON_IDENTIFIABLE), witness, None)
     assert found is verdict
     assert said in reason
+
+
+@pytest.mark.parametrize(
+    ("high", "random_low", "outcome"),
+    [
+        (0.009, 0.011, Outcome.CONFIRMED),
+        (0.009, 0.009, Outcome.INCONCLUSIVE),
+        (0.050, 0.009, Outcome.REFUTED),  # above epsilon is above it, whatever others do
+    ],
+)
+def test_the_row_of_the_witness_claims_no_more_than_the_verdict(high, random_low, outcome):
+    assert _within_epsilon(_witness(high, random_low), EPSILON).outcome is outcome
 
 
 @pytest.mark.parametrize(
