@@ -6,7 +6,7 @@ rung to rung. Every rung has the noise that comes with it and no other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -57,7 +57,7 @@ def observe(
         return TopLogProbabilities(there, vector, int(number))
     if kind == SAMPLES:
         return SampledTokens(there, vector, int(number), rng)
-    return AllLogits(model, ids, there, vector, noise=None if kind == BFLOAT16 else noise)
+    return AllLogits(model, ids, there, vector, None if kind == BFLOAT16 else noise, rng)
 
 
 def bfloat16_noise(logits: torch.Tensor) -> float:
@@ -67,7 +67,13 @@ def bfloat16_noise(logits: torch.Tensor) -> float:
 
 
 class AllLogits:
-    """All logits, with rounding of a known size on each coordinate; bfloat16 if noise is None."""
+    """All logits, with an error of known size on each coordinate; rounded to bfloat16 if None.
+
+    The error of float32 is drawn: the fit computes what it compares with in the same arithmetic,
+    which would round alike and leave none.
+    """
+
+    few = False
 
     def __init__(
         self,
@@ -76,6 +82,7 @@ class AllLogits:
         there: Continuation,
         vector: np.ndarray,
         noise: float | None,
+        rng: np.random.Generator,
     ) -> None:
         self._model, self._ids, self._there = model, tuple(ids), there
         self._coordinates = logit_coordinates(model)
@@ -85,11 +92,13 @@ class AllLogits:
         self._seen = (seen.bfloat16() if noise is None else seen).double()
         self._noise = bfloat16_noise(seen) if noise is None else noise
         self.values = len(self._coordinates.root)
+        drawn = rng.standard_normal(self.values)
+        self._error = np.zeros(self.values) if noise is None else drawn  # (r,) in units of noise
 
     def _residual(self, vector: np.ndarray) -> np.ndarray:
         with torch.no_grad():
             logits = self._there(_at(self._there, vector)).double()
-        return self._coordinates.of_logits(self._seen - logits) / self._noise
+        return self._coordinates.of_logits(self._seen - logits) / self._noise + self._error
 
     def misfit(self, vector: np.ndarray) -> float:
         return 0.5 * float(np.sum(self._residual(vector) ** 2))
@@ -117,8 +126,11 @@ class TopLogProbabilities:
     That all other tokens are less likely is not used.
     """
 
+    few = True
+
     def __init__(self, there: Continuation, vector: np.ndarray, k: int) -> None:
         self._there, self.values = there, k
+        self._linear = _kept_where_last_asked(self._rows)
         with torch.no_grad():
             log_p = torch.log_softmax(there(_at(there, vector)).double(), -1)
         top = log_p.topk(k)
@@ -133,12 +145,12 @@ class TopLogProbabilities:
         return 0.5 * float(residual @ residual)
 
     def gradient(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
-        log_p, rows = self._rows(vector)
+        log_p, rows = self._linear(vector)
         residual = (self._seen - log_p) / self._noise
         return 0.5 * float(residual @ residual), rows.T @ residual
 
     def information(self, vector: np.ndarray) -> np.ndarray:
-        _, rows = self._rows(vector)
+        _, rows = self._linear(vector)
         return rows.T @ rows
 
     def _rows(self, vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +163,7 @@ class TopLogProbabilities:
 class SampledTokens:
     """How often each token came in n independent draws of the next token."""
 
-    values = None
+    few, values = False, None
 
     def __init__(
         self, there: Continuation, vector: np.ndarray, n: int, rng: np.random.Generator
@@ -182,7 +194,7 @@ class SampledTokens:
 class Score:
     """Log-odds per token of two completions, rounded; steered from the last prompt token on."""
 
-    values = 1
+    few, values = True, 1
 
     def __init__(
         self,
@@ -193,6 +205,7 @@ class Score:
         vector: np.ndarray,
     ) -> None:
         self._score = OppositeCompletions(model, ids, completions, layer)
+        self._linear = _kept_where_last_asked(self._score.with_gradient)
         self._seen = round(self.value(vector) / API_STEP) * API_STEP
         self._noise = API_STEP / np.sqrt(12)
 
@@ -204,12 +217,12 @@ class Score:
         return 0.5 * ((self._seen - self.value(vector)) / self._noise) ** 2
 
     def gradient(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = self._score.with_gradient(vector)
+        value, gradient = self._linear(vector)
         residual = (self._seen - value) / self._noise
         return 0.5 * residual**2, gradient * residual / self._noise
 
     def information(self, vector: np.ndarray) -> np.ndarray:
-        _, gradient = self._score.with_gradient(vector)
+        _, gradient = self._linear(vector)
         return np.outer(gradient, gradient) / self._noise**2
 
 
@@ -217,6 +230,20 @@ class Score:
 def jacobian_unsteered(model: LanguageModel, ids: tuple[int, ...], layer: int) -> np.ndarray:
     """(r, d) of all logits at the model's own state: the first step of every vector and rung."""
     return logit_coordinates(model).jacobian(Continuation(model, list(ids), layer))
+
+
+def _kept_where_last_asked(function: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], Any]:
+    """The function, computed once where it is asked twice in a row at the same vector."""
+    where: np.ndarray | None = None
+    value: Any = None
+
+    def kept(vector: np.ndarray) -> Any:
+        nonlocal where, value
+        if where is None or not np.array_equal(where, vector):
+            where, value = vector.copy(), function(vector)
+        return value
+
+    return kept
 
 
 def _at(there: Continuation, vector: Any) -> torch.Tensor:

@@ -3,6 +3,8 @@
 A gradient is one backward pass and a linearisation up to d of them. The fixed point is that of the
 gradient, whatever the linearisation (a chord method; Ortega & Rheinboldt 1970, section 7.1,
 doi:10.1137/1.9780898719468), so that it is made anew only where steps no longer shrink quickly.
+Observations of few values are linearised at every step: it costs them no more than the gradient,
+which would leave the span of an older linearisation and run off where nothing but the prior holds.
 """
 
 from __future__ import annotations
@@ -29,6 +31,11 @@ class Observation(Protocol):
     @property
     def values(self) -> int | None:
         """How many numbers with normal noise were observed; None if it is not of that kind."""
+        ...
+
+    @property
+    def few(self) -> bool:
+        """Whether it has so few values that its information costs no more than its gradient."""
         ...
 
     def misfit(self, vector: np.ndarray) -> float:
@@ -94,6 +101,7 @@ def most_probable(
     vector, precision = np.zeros(width), width / length**2
     information, where = np.zeros((width, width)), np.full(width, np.inf)
     taken, before, anew, converged = 0, np.inf, True, False
+    few = all(observation.few for observation in observations)
     for _ in range(_STEPS_PER_LINEARISATION * steps):
         if anew:
             if taken == steps:
@@ -117,7 +125,7 @@ def most_probable(
             break
         if share == 0 and fresh:
             break
-        anew = share < 1 or size > _CONTRACTION * before
+        anew = few or share < 1 or size > _CONTRACTION * before
         before = np.inf if anew else size
     if np.linalg.norm(vector - where) > _NEAR * np.linalg.norm(vector) and taken < steps:
         information, taken = _sum_of(observations, vector), taken + 1

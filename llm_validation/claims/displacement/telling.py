@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llm_validation.claims.claim import Judgement, Outcome
-from llm_validation.claims.judgement import EPSILON
+from llm_validation.claims.judgement import EPSILON, LOG_BAND
 from llm_validation.setting import Setting
 
 
@@ -20,14 +20,18 @@ def where_telling(
 ) -> Judgement:
     """Verdict on "at most epsilon" where a random direction of that length is above it.
 
-    Where it is not, staying below shows nothing of the direction: the row is reported, and left
-    inconclusive at the ``last`` strength, so that no claim is confirmed without a telling one. A
-    limit that is broken is refuted all the same.
+    The prediction is of second order and claimed to a factor of two (theory.md, section 4), so that
+    half of it has to be above. Where it is not, staying below shows nothing of the direction: the
+    row is reported, and left inconclusive at the ``last`` strength, so that no claim is confirmed
+    without a telling one. A limit that is broken is refuted all the same.
     """
     typical = typical_divergence(setting, layer, radius)
-    if judgement.outcome is Outcome.REFUTED or typical > EPSILON:
+    if judgement.outcome is Outcome.REFUTED or typical > np.exp(LOG_BAND) * EPSILON:
         return judgement
-    reason = f"a random direction stays within {EPSILON:g} nats too ({typical:.2g} predicted)"
+    reason = (
+        f"a random direction may stay within {EPSILON:g} nats too "
+        f"({typical:.2g} predicted, to a factor of two)"
+    )
     if last:
         return Judgement(Outcome.INCONCLUSIVE, f"{reason}, at every strength", 1.0, 1.0)
     return Judgement(None, f"{reason}: reported")

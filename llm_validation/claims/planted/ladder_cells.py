@@ -33,7 +33,7 @@ BLOCKS = {Scale.QUICK: 2, Scale.THIN: 2, Scale.FULL: 6}
 GREEDY_PROMPTS = {Scale.QUICK: 4, Scale.THIN: 6, Scale.FULL: 10}
 STEPS = 10
 """Linearisations at most: five were enough on two choosing prompts at strength 1. A fit that needs
-more has not converged and decides nothing; twice as many did not help a score that had not."""
+more has not converged and decides nothing."""
 
 _RADIUS_SHARE = 0.5
 _RIVALS, _DRAWS = 20, 32

@@ -45,8 +45,8 @@ def test_true_predictions_are_confirmed_in_both_spaces():
     assert {row.alpha for row in banded} == {0.5}
     assert {row.verdict for row in banded} == {Outcome.CONFIRMED}
     limits = [row for row in rows if "within epsilon" in row.arm]
-    assert {row.alpha for row in limits} == {0.5, 1.0}
-    assert {row.verdict for row in limits} == {Outcome.CONFIRMED}
+    # At half of the vector a random direction may stay within epsilon as well.
+    assert {(row.alpha, row.verdict) for row in limits} == {(0.5, None), (1.0, Outcome.CONFIRMED)}
     assert all(row.measured < EPSILON for row in limits)
 
 

@@ -114,3 +114,20 @@ def test_bfloat16_noise_is_what_rounding_does():
     assert bfloat16_noise(logits) == pytest.approx(np.sqrt(np.mean(error**2)), rel=0.05)
     observation = seen_through(BFLOAT16)
     assert 0.1 < 2 * observation.misfit(VECTOR) / observation.values < 10
+
+
+def test_float32_logits_have_an_error_of_the_size_that_the_rung_is_said_to_have():
+    """The fit computes in the same arithmetic: without one, the misfit at the vector were zero."""
+    observation = seen_through(FLOAT32)
+    squares = 2 * observation.misfit(VECTOR)  # chi-squared with so many degrees of freedom
+    assert abs(squares - observation.values) < 4 * np.sqrt(2 * observation.values)
+
+
+@pytest.mark.parametrize("rung", ["top:5", "score"])
+def test_gradient_and_information_are_of_the_vector_asked_last(rung):
+    observation, other = seen_through(rung), seen_through(rung)
+    observation.gradient(0 * VECTOR)
+    np.testing.assert_array_equal(observation.information(VECTOR), other.information(VECTOR))
+    np.testing.assert_array_equal(
+        observation.gradient(0 * VECTOR)[1], other.gradient(0 * VECTOR)[1]
+    )

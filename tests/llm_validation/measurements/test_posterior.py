@@ -17,6 +17,7 @@ class Smooth:
     def __init__(self, rows: np.ndarray, vector: np.ndarray, bend: float, noise: float) -> None:
         self._rows, self._bend, self._noise = rows, bend, noise
         self._seen, self.values = self._of(vector), len(rows)
+        self.few = False
         self.linearised = 0
 
     def _of(self, vector):
@@ -115,3 +116,28 @@ def test_noise_is_enlarged_while_curvature_is_larger_than_it(planted):
     assert _inflation([near], near.misfit(zero)) == 1
     near.values = None
     assert _inflation([far, near], 1e9) == 1
+
+
+class Turning(Smooth):
+    """y = A sin(u): the span of its gradients turns with the vector, and A has few rows."""
+
+    def __init__(self, rows, vector, few):
+        super().__init__(rows, vector, 0.0, 1e-4)
+        self.few = few
+
+    def _of(self, vector):
+        return self._rows @ np.sin(vector)
+
+    def _slopes(self, vector):
+        return self._rows * np.cos(vector) / self._noise
+
+
+def test_fewer_values_than_directions_are_fitted_by_linearising_at_every_step(planted):
+    """Kept, a linearisation of two rows sends the next step off along what only the prior holds."""
+    length = float(np.linalg.norm(planted))
+    anew, kept = (Turning(rows(2), planted, few) for few in (True, False))
+    fitted = most_probable([anew], WIDTH, length, steps=10)
+    assert fitted.converged and anew.misfit(fitted.vector) < 1
+    assert np.linalg.norm(fitted.vector) <= length
+    # Linearisations cost as much as the other's steps, of which most are lost.
+    assert fitted.steps < most_probable([kept], WIDTH, length, steps=30).steps
