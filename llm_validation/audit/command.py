@@ -66,6 +66,7 @@ def command(
     from identifiability.endings import resumable
     from identifiability.output import give
     from identifiability.progress import progress_bar
+    from identifiability.reporting.build import build_report
     from identifiability.results import json_target, read_json
     from llm_validation.audit.auditing import audit
     from llm_validation.audit.files import write_audit
@@ -94,4 +95,5 @@ def command(
         )
     written = write_audit(found, out, ["identifiability", "audit", vector.name])
     named = ", ".join(path.name for path in written)
-    give(read_json(written[0]), json, f"{found}\nWritten to {out}: {named}")
+    lines = f"{found}\nWritten to {out}: {named}\nreport: {build_report(out)}"
+    give(read_json(written[0]), json, lines)

@@ -44,8 +44,11 @@ def test_it_prints_the_screen_and_writes_what_it_says(files, tmp_path):
     assert result.exit_code == 0, result.exception
     assert result.stdout.startswith("v.gguf on ")
     assert len(result.stdout.splitlines()) <= 45
+    page = out / "report/index.html"
+    assert result.stdout.splitlines()[-1] == f"report: {page}"
     found = json.loads((out / "results.json").read_text())
     vector = found["vector"]
+    assert f"{vector['witness_cosine']:.3g}" in page.read_text()
     assert found["model"]["weights_sha256"] == model.weights_sha256
     assert vector["verdict"] in result.stdout
     for name in ("norm", "energy_below_epsilon", "verdict", "witness_cosine", "witness_kl"):
