@@ -20,6 +20,7 @@ from llm_validation.dataset import ContrastivePair
 from llm_validation.hooks import read_states
 from llm_validation.models import LanguageModel
 from llm_validation.structure import decoder_of
+from llm_validation.unicode_text import as_text
 from llm_validation.vectors.steering_vector import SteeringVector
 
 BATCH = 8
@@ -173,14 +174,7 @@ def encode(model: LanguageModel, prompt: str, *, chat: bool = True) -> list[int]
     InvalidInput
         If the prompt is empty, or no Unicode text.
     """
-    if not isinstance(prompt, str) or not prompt.strip():
-        raise InvalidInput(f"prompt must be some text, got {prompt!r}")
-    try:
-        prompt.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidInput(
-            "prompt must be Unicode text, got half of a surrogate pair; mend it"
-        ) from error
+    as_text(prompt, "prompt")
     tokenizer = model.tokenizer
     if not (chat and tokenizer.chat_template):
         return tokenizer(prompt)["input_ids"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from identifiability.choose import unknown
 from identifiability.errors import InvalidInput
+from llm_validation.unicode_text import is_unicode
 
 Place = tuple[str | int, ...]  # the keys and indices that lead to a value, from the root
 _KIND = {str: "a string", list: "a list", dict: "an object"}
@@ -67,7 +68,7 @@ class JsonDocument:
         value: str = self._get(place, str)
         if not value.strip():
             raise self.wrong(place, "must be text, got an empty string; write it")
-        if any("\ud800" <= character <= "\udfff" for character in value):
+        if not is_unicode(value):
             raise self.wrong(place, "must be Unicode text, got half of a surrogate pair; mend it")
         if once_among is not None:
             first = self._seen.setdefault((once_among, " ".join(value.split())), _spell(place))

@@ -14,6 +14,7 @@ import numpy as np
 from identifiability.errors import InvalidInput
 from identifiability.plain_file import plain_file
 from llm_validation.dataset import load_prompts
+from llm_validation.unicode_text import is_unicode
 
 COUNT = 32
 """Prompts of an audit, where there are as many."""
@@ -78,7 +79,7 @@ def _prompt(path: Path, number: int, line: str) -> str:
             f"{path}, line {number}: expected a string, or an object with a 'prompt' or a 'text', "
             f"got {line[:40]!r}; mend it"
         )
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if not is_unicode(value):
         raise InvalidInput(
             f"{path}, line {number}: expected Unicode text, got half of a surrogate pair; mend it"
         )

@@ -18,6 +18,7 @@ from identifiability.errors import InvalidInput
 from llm_validation.dataset import LabelledCompletion
 from llm_validation.extraction import encode
 from llm_validation.models import LanguageModel
+from llm_validation.unicode_text import as_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,10 +105,9 @@ def completion_ids(model: LanguageModel, text: str) -> list[int]:
     Raises
     ------
     InvalidInput
-        If the text is empty.
+        If the text is empty, or no Unicode text.
     """
-    if not isinstance(text, str) or not text.strip():
-        raise InvalidInput(f"completion must be some text, got {text!r}")
+    as_text(text, "completion")
     tokenizer = model.tokenizer
     return tokenizer(text if tokenizer.chat_template else f" {text}", add_special_tokens=False)[
         "input_ids"

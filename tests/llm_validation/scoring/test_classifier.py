@@ -103,6 +103,7 @@ def test_a_text_beyond_the_context_is_refused_and_not_cut(name, limit, context, 
     [
         ("one text", "texts must be a list of texts, got 'one text'"),
         (["a", 3], "texts must be a list of texts"),
+        (["a", "\ud800"], "text must be Unicode text, got half of a surrogate pair"),
         ([""], "at least one token each, got ''"),
     ],
 )

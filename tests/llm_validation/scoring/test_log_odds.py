@@ -78,6 +78,11 @@ def test_an_empty_completion_is_one_sentence(text):
         completion_ids(chat_model(), text)
 
 
+def test_half_of_a_surrogate_pair_in_a_completion_is_one_sentence():
+    with pytest.raises(InvalidInput, match="completion must be Unicode text"):
+        completion_ids(chat_model(), "Yes \ud800")
+
+
 @pytest.mark.parametrize("shape", [(3,), (3, 1), (3, 4)])
 def test_anything_but_one_pair_is_refused(shape):
     with pytest.raises(InvalidInput, match=r"must be \(k, 2\) and tokens \(2,\), positive first"):
