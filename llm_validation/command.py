@@ -58,9 +58,10 @@ def command(
     from identifiability.store import Store
     from llm_validation.claims.registry import claims as known_claims
     from llm_validation.dataset import load_trait
+    from llm_validation.models import DEFAULT_MODEL
     from llm_validation.request import Request
     from llm_validation.result_file import summary
-    from llm_validation.run import run
+    from llm_validation.run import load, run
     from llm_validation.scale import Scale
 
     request = Request(
@@ -76,44 +77,21 @@ def command(
     known_claims(request.claims, request.scale, encoder=request.encoder)
     for name in request.traits:
         load_trait(name)
-    _check_model_and_layers(request.model, request.layers)
-    output_directory(out)
     with (
         resumable(f"what was measured is kept in {out}: run the same command again to go on"),
-        Store(out, seed=seed) as store,
         progress_bar("llm", quiet=quiet) as advance,
     ):
-        results = run(request, store, workers=workers, cluster=cluster, advance=advance)
+        advance(0, 1, f"loading {request.model or DEFAULT_MODEL}")
+        loaded = load(request)
+        output_directory(out)
+        with Store(out, seed=seed) as store:
+            results = run(
+                request, store, loaded=loaded, workers=workers, cluster=cluster, advance=advance
+            )
     results |= {"provenance": provenance(seed)}
     write_json(out / "results.json", results)
     give(results, json, f"{summary(results)}\nresults: {out / 'results.json'}")
     raise typer.Exit(1 if results["cells"]["missing"] else 0)
-
-
-def _check_model_and_layers(model: str | None, layers: tuple[int, ...]) -> None:
-    """By the configuration alone: the weights are read once, when the results have a place.
-
-    Raises
-    ------
-    InvalidInput
-        There is no such model, or one of the layers is not in it.
-    """
-    from identifiability.errors import InvalidInput
-    from llm_validation.embedded import EMBEDDED, require_packages, verified_folder
-    from llm_validation.loading import configuration
-    from llm_validation.models import DEFAULT_MODEL
-
-    require_packages("torch", "transformers", "safetensors")
-    name = model or DEFAULT_MODEL
-    source = str(verified_folder(EMBEDDED[name])[0]) if name in EMBEDDED else name
-    # As ``decoder_of`` counts them.
-    count = configuration(source, name).get_text_config(decoder=True).num_hidden_layers
-    for layer in layers:
-        if not -count <= layer < count:
-            raise InvalidInput(
-                f"--layer must be between {-count} and {count - 1} for {name} of {count} blocks "
-                f"(0 is after the first block, -1 after the last), got {layer}"
-            )
 
 
 def models(
@@ -165,13 +143,16 @@ def _prepare() -> None:
 
 def _run(*, seed: int, full: bool, workers: int, out: Path, advance: Advance) -> dict[str, Any]:
     from identifiability.store import Store
+    from llm_validation.models import DEFAULT_MODEL
     from llm_validation.request import Request
-    from llm_validation.run import run
+    from llm_validation.run import load, run
     from llm_validation.scale import Scale
 
     request = Request(scale=Scale.FULL if full else Scale.QUICK, seed=seed)
+    advance(0, 1, f"loading {DEFAULT_MODEL}")
+    loaded = load(request)
     with Store(out, seed=seed) as store:
-        return run(request, store, workers=workers, advance=advance)
+        return run(request, store, loaded=loaded, workers=workers, advance=advance)
 
 
 def _summary(results: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from identifiability.cells import Cell, run_cells
 from identifiability.progress import Advance, silent
@@ -31,31 +31,64 @@ from llm_validation.setting import MissingCell, Setting
 from llm_validation.structure import decoder_of
 
 
+class Loaded(NamedTuple):
+    """The model of a request, and what it takes to measure it."""
+
+    setting: Any  # the class of its settings
+    model: LanguageModel | SentenceEncoder
+    ids_of: Callable[[str], list[int]]  # of a prompt
+    layers: tuple[int, ...]  # counted from 0, each once
+
+
+def load(request: Request) -> Loaded:
+    """Load the model; nothing is written.
+
+    Raises
+    ------
+    InvalidInput
+        There is no such model, its files cannot be used, or one of the layers is not in it.
+    """
+    if request.encoder is None:
+        model = load_model(request.model or DEFAULT_MODEL)
+        layers = layers_of(model, decoder_of(model).layer_index, request)
+        return Loaded(Setting, model, partial(encode, model), layers)
+    encoder = load_encoder(request.encoder)
+    parts = encoder_of(encoder)
+    layers = layers_of(encoder, parts.layer_index, request)
+    return Loaded(EncoderSetting, encoder, partial(text_ids, parts), layers)
+
+
 def run(
     request: Request,
     store: Store,
     *,
+    loaded: Loaded | None = None,
     workers: int = 2,
     cluster: str | None = None,
     advance: Advance = silent,
 ) -> dict[str, Any]:
     """Measure what the store does not hold yet and return what ``llm`` writes (interfaces.md).
 
-    Predictions and verdicts are computed on one thread, as the cells are: the order in which
-    threads add up decides the last digits, and a prediction once stated may not change.
+    ``loaded`` is the request's model where it is at hand. Predictions and verdicts are computed on
+    one thread, as the cells are: the order in which threads add up decides the last digits, and a
+    prediction once stated may not change.
     """
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        return _run(request, store, workers, cluster, advance)
+        return _run(request, loaded or load(request), store, workers, cluster, advance)
 
 
 def _run(
-    request: Request, store: Store, workers: int, cluster: str | None, advance: Advance
+    request: Request,
+    loaded: Loaded,
+    store: Store,
+    workers: int,
+    cluster: str | None,
+    advance: Advance,
 ) -> dict[str, Any]:
     chosen = claims(request.claims, request.scale, encoder=request.encoder)
-    advance(0, 1, f"loading {request.model or DEFAULT_MODEL}")
-    setting = setting_of(request, store)
+    setting = setting_of(request, loaded, store)
     missing: dict[str, str] = {}
 
     def complete(cells: Sequence[Cell]) -> None:
@@ -109,16 +142,15 @@ def _observed(setting: Setting, arm: Arm) -> Arm:
     return replace(arm, prediction=replace(arm.prediction, observable=observable))
 
 
-def setting_of(request: Request, store: Store) -> Setting:
+def setting_of(request: Request, loaded: Loaded, store: Store) -> Setting:
     """The setting of a request; its cells are read from the store."""
     traits = [load_trait(name) for name in request.traits or TRAITS[request.scale]]
     counts = PROMPTS[request.scale]
     sizes = (counts.choosing, counts.predicting, counts.measuring)
-    kind, model, ids_of = _loaded(request)
-    prompts = [ids_of(text) for text in load_prompts()]
-    return kind(
-        model,
-        layers_of(model, request),
+    prompts = [loaded.ids_of(text) for text in load_prompts()]
+    return loaded.setting(
+        loaded.model,
+        loaded.layers,
         {trait.name: trait for trait in traits},
         PromptSplit.of(prompts, sizes, request.seed),
         request.scale,
@@ -127,20 +159,12 @@ def setting_of(request: Request, store: Store) -> Setting:
     )
 
 
-def _loaded(request: Request) -> tuple[Any, Any, Callable[[str], list[int]]]:
-    """The kind of setting, its model, and what makes token ids of a prompt."""
-    if request.encoder is None:
-        model = load_model(request.model or DEFAULT_MODEL)
-        return Setting, model, partial(encode, model)
-    encoder = load_encoder(request.encoder)
-    return EncoderSetting, encoder, partial(text_ids, encoder_of(encoder))
-
-
-def layers_of(model: LanguageModel | SentenceEncoder, request: Request) -> tuple[int, ...]:
-    """The layers asked for, counted from 0, each once."""
-    parts = encoder_of(model) if isinstance(model, SentenceEncoder) else decoder_of(model)
+def layers_of(
+    model: LanguageModel | SentenceEncoder, index: Callable[[int], int], request: Request
+) -> tuple[int, ...]:
+    """The layers asked for, or those of the scale; ``index`` counts from 0 or refuses."""
     if request.layers:
-        return tuple(dict.fromkeys(parts.layer_index(layer) for layer in request.layers))
+        return tuple(dict.fromkeys(index(layer) for layer in request.layers))
     return tuple(dict.fromkeys(part * model.layers // 4 for part in QUARTERS[request.scale]))
 
 

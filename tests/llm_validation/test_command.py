@@ -21,11 +21,17 @@ app.command("models")(models)
 
 
 @pytest.fixture
+def unloaded(monkeypatch):
+    """No model is loaded."""
+    monkeypatch.setattr("llm_validation.run.load", lambda request: None)
+
+
+@pytest.fixture
 def asked(monkeypatch):
     """What the run was asked for; it finds nothing missing unless told so."""
     noted = {"missing": []}
 
-    def run(request, store, *, workers, cluster, advance):
+    def run(request, store, *, loaded, workers, cluster, advance):
         noted.update(request=request, workers=workers, cluster=cluster)
         cells = {"done": 3, "missing": noted["missing"], "unmeasurable": []}
         return examples.llm(cells=cells)
@@ -38,7 +44,7 @@ def _llm(*arguments):
     return CliRunner().invoke(app, ["llm", *[str(one) for one in arguments]])
 
 
-def test_what_is_asked_for_is_what_runs(asked, tmp_path):
+def test_what_is_asked_for_is_what_runs(unloaded, asked, tmp_path):
     wanted = ["--layer", 1, "--layer", -1, "--trait", "formality", "--claim", "symmetries"]
     done = _llm(*wanted, "--full", "--workers", 1, "--cluster", "tcp://host:1", "--out", tmp_path)
     assert done.exit_code == 0
@@ -54,14 +60,14 @@ def test_what_is_asked_for_is_what_runs(asked, tmp_path):
     assert "a <model> & co, after block 1" in done.stdout
 
 
-def test_json_to_stdout_is_the_file_and_nothing_else(asked, tmp_path):
+def test_json_to_stdout_is_the_file_and_nothing_else(unloaded, asked, tmp_path):
     done = _llm("--out", tmp_path, "--json", "-", "--seed", 3)
     assert done.stdout == (tmp_path / "results.json").read_text()
     assert json.loads(done.stdout)["provenance"]["seed"] == 3
     assert done.stderr == ""
 
 
-def test_a_cell_that_is_missing_is_status_1_and_a_refuted_claim_is_not(asked, tmp_path):
+def test_a_cell_that_is_missing_is_status_1_and_a_refuted_claim_is_not(unloaded, asked, tmp_path):
     assert _llm("--out", tmp_path).exit_code == 0
     asked["missing"].append({"key": "a cell", "reason": "no memory"})
     done = _llm("--out", tmp_path)
@@ -69,7 +75,7 @@ def test_a_cell_that_is_missing_is_status_1_and_a_refuted_claim_is_not(asked, tm
     assert "1 missing, the first: no memory" in done.stdout
 
 
-def test_an_interrupted_run_says_where_it_goes_on(asked, monkeypatch, tmp_path):
+def test_an_interrupted_run_says_where_it_goes_on(unloaded, asked, monkeypatch, tmp_path):
     def stop(*arguments, **settings):
         raise KeyboardInterrupt
 
@@ -105,10 +111,13 @@ def test_models_as_lines_and_as_json(monkeypatch):
         (["--claim", "epsilon_nul"], "epsilon_null"),
         (["--trait", "formalty"], "formality"),
         (["--model", "smolm2-135m"], "did you mean 'smollm2-135m'"),
-        (["--layer", "1", "--layer", "30"], "between -30 and 29 for smollm2-135m"),
+        (["--layer", "1", "--layer", "30"], "between -30 and 29 for this model of 30 blocks"),
         (["--layer", "-31"], "got -31"),
         (["--model", "all-minilm-l6-v2", "--claim", "15"], "'observation_ladder' does not apply"),
-        (["--model", "all-minilm-l6-v2", "--layer", "6"], "between -6 and 5 for all-minilm-l6-v2"),
+        (
+            ["--model", "all-minilm-l6-v2", "--layer", "6"],
+            "between -6 and 5 for this model of 6 blocks",
+        ),
     ],
 )
 def test_a_misspelt_name_is_said_before_anything_is_made(asked, tmp_path, option, fragment):
