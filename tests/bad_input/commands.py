@@ -120,6 +120,7 @@ AUDITS = (
     Misused("a vector of zeros", audit("zero.npy"), "steers nothing"),
     Misused("a vector in a pipe", audit("pipe.npy"), "must be a plain file"),
     Misused("a layer that is not there", audit("v.npy", "--layer", "9"), "between -4 and 3"),
+    Misused("an encoder", audit("v.npy", "--model", "all-minilm-l6-v2"), "is an encoder"),
     Misused("a layer that the file has not", audit("two.gguf", "--layer", "3"), "choose one"),
     Misused("a layer as a word", audit("v.npy", "--layer", "last"), "a valid integer"),
     Misused("epsilon of 0", audit("v.npy", "--epsilon", "0"), "epsilon must be a positive"),
