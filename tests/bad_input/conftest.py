@@ -41,7 +41,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail where a theorem, a toy, a cell, a notebook or a model would be run."""
     for place in (
         "joblib.Parallel.__call__",
-        "identifiability.cells.computed_locally",
+        "identifiability.cells.run.computed_locally",
         "nbclient.NotebookClient.execute",
         "transformers.LlamaForCausalLM.forward",
     ):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import tests.identifiability.cell_functions as functions
-from identifiability.cell_execution import execute
 from identifiability.cells import Cell, run_cells
+from identifiability.cells.execution import execute
 from identifiability.errors import InvalidInput
 from identifiability.store import Store
 from tests.identifiability.cell_functions import CONTEXT, ROOT, cell, contents, numbers_cell

@@ -126,7 +126,7 @@ def test_a_scheduler_that_goes_away_is_a_sentence_and_what_is_done_is_kept(tmp_p
 
 
 def test_no_scheduler_is_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("identifiability.cells_cluster._ANSWER", 1)
+    monkeypatch.setattr("identifiability.cells.cluster._ANSWER", 1)
     with Store(tmp_path) as store:
         for address in ("tcp://127.0.0.1:9", "nonsense://x"):
             with pytest.raises(InvalidInput, match="no Dask scheduler answers at"):

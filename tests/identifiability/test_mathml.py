@@ -7,7 +7,7 @@ import pytest
 from identifiability.errors import InvalidInput
 from identifiability.mathml import mathml
 from identifiability.notebooks import lessons
-from identifiability.notebooks_page import markdown
+from identifiability.notebooks.page import markdown
 from proofs.ledger import ledger
 
 MATHML = "{http://www.w3.org/1998/Math/MathML}"

@@ -9,10 +9,10 @@ import nbformat
 import pytest
 import typer
 
-from identifiability import notebooks
 from identifiability.errors import InvalidInput
-from identifiability.notebooks import command, lessons
-from identifiability.notebooks_build import defaults
+from identifiability.notebooks import command as notebooks
+from identifiability.notebooks.build import defaults
+from identifiability.notebooks.command import command, lessons
 
 GOOD = """# %% [markdown]
 # # Good
@@ -102,7 +102,7 @@ def test_an_older_file_stays_whole_when_a_run_fails(tmp_path):
 
 @pytest.mark.usefixtures("three")
 def test_a_page_that_cannot_be_made_leaves_no_notebook_either(tmp_path, monkeypatch):
-    from identifiability import notebooks_page
+    from identifiability.notebooks import page as notebooks_page
 
     def broken(_notebook):
         raise InvalidInput("no page")

@@ -5,7 +5,7 @@ import pytest
 
 from identifiability.errors import InvalidInput
 from identifiability.notebooks import lessons
-from identifiability.notebooks_build import build, defaults, reduced, setting
+from identifiability.notebooks.build import build, defaults, reduced, setting
 
 SCRIPT = """# %% [markdown]
 # # A title

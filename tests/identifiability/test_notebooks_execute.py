@@ -9,9 +9,9 @@ import time
 import nbformat
 import pytest
 
-from identifiability import notebooks_execute
-from identifiability.notebooks_build import build
-from identifiability.notebooks_execute import NotebookFailed, execute, subject
+from identifiability.notebooks import execute as notebooks_execute
+from identifiability.notebooks.build import build
+from identifiability.notebooks.execute import NotebookFailed, execute, subject
 
 SCRIPT = """# %% [markdown]
 # # A title

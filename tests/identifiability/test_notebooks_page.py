@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from identifiability.notebooks import lessons
-from identifiability.notebooks_build import build
-from identifiability.notebooks_page import markdown, page
+from identifiability.notebooks.build import build
+from identifiability.notebooks.page import markdown, page
 from tests.identifiability.reporting import chromium
 
 V4 = nbformat.v4

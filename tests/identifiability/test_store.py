@@ -10,7 +10,7 @@ import pytest
 from identifiability.cell import Cell
 from identifiability.errors import InvalidInput
 from identifiability.store import Store
-from identifiability.store_values import LARGE
+from identifiability.store.values import LARGE
 
 RESULT = {
     "kl": 0.1 + 0.2,

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from identifiability import store as store_module
 from identifiability.cell import Cell
 from identifiability.errors import InvalidInput
 from identifiability.store import Store
-from identifiability.store_file import SCHEMA_VERSION
-from identifiability.store_values import LARGE
+from identifiability.store import store as store_module
+from identifiability.store.file import SCHEMA_VERSION
+from identifiability.store.values import LARGE
 
 
 def _cell(n=0):

@@ -14,7 +14,7 @@ import sys
 import numpy as np
 import pytest
 
-from identifiability import cell_execution
+from identifiability.cells import execution
 from llm_validation.audit import observed
 from llm_validation.audit.files import write_audit
 from llm_validation.vectors import SteeringVector, write_vectors
@@ -36,7 +36,7 @@ def _bytes(folder):
 def _written(model, out, **settings):
     # So that a second run has nothing to remember.
     observed._kept.cache_clear()
-    cell_execution._context.cache_clear()
+    execution._context.cache_clear()
     # A completion is sampled as well; epsilon is for a class that is not {v}.
     settings |= {"out": out, "observe": "completion", "epsilon": 0.5}
     found = audited(model, VECTOR, 1, **settings)

@@ -79,7 +79,7 @@ def test_a_second_run_measures_nothing_and_writes_the_same(files, tmp_path, monk
     def refuse(cell, key):
         raise AssertionError(f"{cell.label} is measured again")
 
-    monkeypatch.setattr("identifiability.cells_local.execute", refuse)
+    monkeypatch.setattr("identifiability.cells.local.execute", refuse)
     result = _run(folder, "--layer", "1", "--out", str(out), "--json", "-")
     assert result.exit_code == 0, result.exception
     assert (out / "results.json").read_bytes() == first

@@ -12,8 +12,8 @@ from contextlib import closing
 from typing import Any
 
 from identifiability.cell import Cell
-from identifiability.cell_execution import Outcome
-from identifiability.cells_local import computed_locally
+from identifiability.cells.execution import Outcome
+from identifiability.cells.local import computed_locally
 from identifiability.errors import InvalidInput
 from identifiability.progress import Advance, silent
 from identifiability.store import Store
@@ -111,7 +111,7 @@ def _computed(
     if cluster is None:
         yield from computed_locally(waiting, workers)
         return
-    from identifiability.cells_cluster import computed_on_cluster
+    from identifiability.cells.cluster import computed_on_cluster
 
     yield from computed_on_cluster(waiting, cluster)
 

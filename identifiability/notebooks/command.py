@@ -16,8 +16,8 @@ import typer
 from identifiability.choose import unknown
 from identifiability.endings import resumable
 from identifiability.errors import InvalidInput
-from identifiability.notebooks_build import build, defaults, reduced, setting
-from identifiability.notebooks_execute import NotebookFailed, execute
+from identifiability.notebooks.build import build, defaults, reduced, setting
+from identifiability.notebooks.execute import NotebookFailed, execute
 from identifiability.options import Quiet
 from identifiability.output import say
 from identifiability.progress import progress_bar
@@ -126,7 +126,7 @@ def _write(notebook: Any, path: Path, *, html: bool) -> Sequence[Path]:
     nbformat.validate(notebook)
     contents = {path: nbformat.writes(notebook)}
     if html:
-        from identifiability.notebooks_page import page
+        from identifiability.notebooks.page import page
 
         contents[path.with_suffix(".html")] = page(notebook)
     for target, content in contents.items():

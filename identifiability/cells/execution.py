@@ -15,7 +15,7 @@ from typing import Any
 
 from identifiability.cell import Cell, canonical, imported
 from identifiability.errors import InvalidInput
-from identifiability.store_values import Encoded, encode
+from identifiability.store.values import Encoded, encode
 
 # What libraries read when they are loaded; those loaded already are told by threadpoolctl.
 ONE_THREAD = {

@@ -13,7 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from identifiability.cell import Cell
-from identifiability.cell_execution import ONE_THREAD, Outcome, execute
+from identifiability.cells.execution import ONE_THREAD, Outcome, execute
 
 _IDLE = 300  # s a worker is kept for the next cells, with the contexts that it has built
 

@@ -18,10 +18,10 @@ import numpy as np
 from identifiability.cell import Cell
 from identifiability.errors import InvalidInput
 from identifiability.results import output_directory, replacing
-from identifiability.store_database import Database, now
-from identifiability.store_file import ARRAYS, DATABASE, damaged, speaking
-from identifiability.store_lock import locked
-from identifiability.store_values import Encoded, decode, encode, read_array
+from identifiability.store.database import Database, now
+from identifiability.store.file import ARRAYS, DATABASE, damaged, speaking
+from identifiability.store.lock import locked
+from identifiability.store.values import Encoded, decode, encode, read_array
 
 
 class Store:

@@ -7,7 +7,7 @@ from concurrent.futures import CancelledError
 from typing import Any
 
 from identifiability.cell import Cell
-from identifiability.cell_execution import Outcome, execute
+from identifiability.cells.execution import Outcome, execute
 from identifiability.errors import InvalidInput
 
 _ANSWER = 15  # s that a scheduler may take to answer

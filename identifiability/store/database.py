@@ -11,7 +11,7 @@ from typing import Any
 
 from identifiability.errors import InvalidInput
 from identifiability.results import provenance
-from identifiability.store_file import connected, speaking
+from identifiability.store.file import connected, speaking
 
 
 class Database:

@@ -23,14 +23,14 @@ def page(notebook: Any) -> str:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("identifiability", "."),
+        loader=jinja2.PackageLoader("identifiability.notebooks", "."),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
     report = files("identifiability.reporting") / "report.css"
-    return environment.get_template("notebooks_page.html").render(
+    return environment.get_template("page.html").render(
         title=_title(notebook),
         style=report.read_text(encoding="utf-8"),
         light=_code_style(_LIGHT),
