@@ -44,7 +44,7 @@ def test_an_interval_without_length_misses_and_one_of_everything_does_not(monkey
 
 def test_what_is_said_of_endless_prompts_is_compared_with_the_population(monkeypatch):
     rng = np.random.default_rng(2)
-    monkeypatch.setattr(ClassSize, "endless", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(ClassSize, "endless", 0.0)
     assert class_dimension.missed(class_dimension.POPULATIONS[0], 4, 5, rng).endless.value == 1
 
 

@@ -7,14 +7,14 @@ Courant--Fischer on sum and mean of the metrics,
 .. math:: n_\varepsilon(\textstyle\sum_e G_e) \le n \le
     \min\{n_\varepsilon(\tfrac1E \sum_e G_e), \min_e n_\varepsilon(G_e)\}
 
-so it never grows, and the same environment twice leaves it where it was. *Prompts* are more of the
-same: one mean over all of them.
+so it never grows, and the same environment twice leaves the upper bound where it was. *Prompts*
+are more of the same: one mean over all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from llm_validation.audit.cases import COMPLETION_TOKENS, cases_of, encoded
 from llm_validation.audit.class_size import ClassSize, mean_of, null_dimension
 from llm_validation.audit.observable import Observable
 from llm_validation.audit.prompts import read_prompts
-from llm_validation.audit.settle import Recovery
+from llm_validation.audit.settle import Recovery, of_prompts
 from llm_validation.dataset import load_trait
 from llm_validation.json_document import JsonDocument
 from llm_validation.models import LanguageModel
@@ -210,19 +210,13 @@ def _prompts(value: str, audited: Audited) -> Recovery:
     cases = _cases(read_prompts(value), audited)
     metrics = [*audited.metrics, *audited.bench.metrics(cases, audited.base)]
     rng = np.random.default_rng(audited.seed)
-    size = ClassSize.of(metrics, audited.epsilon, audited.radius, rng)
-    endless, least, most = size.endless
-    return Recovery(
-        "prompts",
-        "N3, N7",
-        "endless prompts of this kind close the class",
-        True if most < 0.5 else False if least > 0.5 else None,
-        endless,
-        (least, most),
-        0.0,
-        float(size.dimension),
-        (float(size.low), float(size.high)),
-        f"applied: class {audited.size.dimension} -> {size.dimension} with {len(cases)} more",
+    equations = audited.observable.equations
+    size = ClassSize.of(metrics, audited.epsilon, audited.radius, rng, equations)
+    return replace(
+        of_prompts(size),
+        class_dimension_after=float(size.dimension),
+        after_interval=(float(size.low), float(size.high)),
+        needs=f"applied: class {audited.size.dimension} -> {size.dimension} with {len(cases)} more",
         applied=True,
     )
 

@@ -86,7 +86,8 @@ def audit(
     apply
         ``environments=FILE``, ``layers=K`` or ``prompts=FILE``: the class with these data.
     out
-        Where cells are kept and vectors written; nothing is kept without it.
+        Where cells are kept, so that the same call goes on; nothing is kept without it. Results,
+        vectors and page are written by the command.
     seed, workers, advance
         Of everything random; local processes; told of the progress.
 
@@ -126,7 +127,7 @@ def audit(
             bench, observable, asked.observed_trait, asked.prompts, chat, count, seed
         )
         base = alpha * audited.vector
-        metrics, found, size = _class(bench, halves, base, epsilon, seed)
+        metrics, found, size = _class(bench, halves, base, epsilon, observable.equations, seed)
         witness = None
         if found.whole.dimension > 0:
             witness = find_witness(bench, halves, metrics, found, alpha, _rng(seed, "witness"))
@@ -195,11 +196,16 @@ def audit(
 
 
 def _class(
-    bench: Bench, halves: Halves[Case], base: np.ndarray, epsilon: float, seed: int
+    bench: Bench,
+    halves: Halves[Case],
+    base: np.ndarray,
+    epsilon: float,
+    equations: int | None,
+    seed: int,
 ) -> tuple[list[np.ndarray], SteeredClass, ClassSize]:
     metrics, error = bench.metrics_and_rounding(halves.choosing, base)
     found = SteeredClass.of(metrics, base, epsilon, error)
-    size = ClassSize.of(metrics, epsilon, found.radius, _rng(seed, "class"))
+    size = ClassSize.of(metrics, epsilon, found.radius, _rng(seed, "class"), equations)
     return metrics, found, size
 
 

@@ -9,8 +9,13 @@ prompts are added, and it is two questions how large the class is:
   their counts differ by sqrt(2) times what the counts of two samples of n differ by. (A bootstrap
   over prompts would not do: a resample of n has the information of 0.63 n different ones, and its
   counts are too high.)
-* with endless prompts. The mean count over the halves and the count of the whole, extrapolated in
-  1/n.
+* with more prompts. The count fell by some f from the halves to the whole, and the next doubling
+  takes away between f/2, where counts fall as 1/n, and f, where they fall as -log n; on SmolLM2 it
+  was in between (docs/audit.md). So with endless prompts at most the count less f is left, and how
+  much less than that is not known.
+
+Where so few numbers are observed of each prompt that half of the prompts have fewer equations than
+d, the count falls by one an equation: nothing else follows for more prompts, and nothing is said.
 """
 
 from __future__ import annotations
@@ -50,6 +55,8 @@ class ClassSize:
         Standard deviation of the count between samples of n.
     width
         d.
+    equations
+        Numbers observed of each prompt, at most; None where there are more than d.
     """
 
     dimension: int
@@ -59,6 +66,7 @@ class ClassSize:
     of_half: float
     spread: float
     width: int
+    equations: int | None = None
     level: float = LEVEL
 
     @classmethod
@@ -68,8 +76,11 @@ class ClassSize:
         epsilon: float,
         radius: float,
         rng: np.random.Generator,
+        equations: int | None = None,
     ) -> ClassSize:
         """From the (d, d) metrics of n prompts, at tolerance epsilon (nats) and radius.
+
+        ``equations`` bounds the rank of each metric, where the observable does.
 
         Raises
         ------
@@ -105,28 +116,48 @@ class ClassSize:
             of_half=float(counts.mean()),
             spread=spread,
             width=width,
+            equations=equations,
         )
 
     @property
-    def endless(self) -> tuple[float, float, float]:
-        """The count with endless prompts: estimate and interval, extrapolated in 1/n."""
-        return self.with_prompts(np.inf)
+    def endless(self) -> float | None:
+        """The most that endless prompts leave, an upper end at (1 + ``level``)/2; None if unknown.
 
-    def with_prompts(self, count: float) -> tuple[float, float, float]:
-        """The count expected of ``count`` prompts, with its interval at ``level``.
-
-        Through the counts at n/2 and n in 1/n. The bias removed is known only as well as it was
-        seen, so the interval spans its size besides the spread between samples, which going on by
-        as much again (endless prompts) raises by up to sqrt(2).
+        The count less what the halves had more, which is what a fall as 1/n would leave.
         """
-        half = self.prompts // 2
-        share = (1 / self.prompts - 1 / count) / (1 / half - 1 / self.prompts)
-        moved = (self.of_half - self.dimension) * share
-        value = self.dimension - moved
-        sampling = float(stdtrit(self.prompts - 1, (1 + self.level) / 2)) * self.spread
-        reach = float(np.hypot(sampling * np.hypot(1, share), moved))
-        ends = np.clip([value, value - reach, value + reach], 0, self.width)
-        return float(ends[0]), float(ends[1]), float(ends[2])
+        if not self._shows_a_fall:
+            return None
+        most = self.dimension - self._fell + self._sampling * np.sqrt(2)
+        return float(np.clip(most, 0, self.width))
+
+    @property
+    def doubled(self) -> tuple[float, float, float] | None:
+        """The count expected of 2n prompts with its interval at ``level``; None if unknown.
+
+        Halfway between the two laws; the interval reaches from the one to the other, and beyond
+        each by the spread between samples, which going on raises.
+        """
+        if not self._shows_a_fall:
+            return None
+        slow, fast = self.dimension - self._fell / 2, self.dimension - self._fell
+        ends = [
+            min(slow, fast) - self._sampling * np.sqrt(2),
+            max(slow, fast) + self._sampling * np.sqrt(1.25),
+        ]
+        low, high = np.clip(ends, 0, self.width)
+        return float(np.clip((slow + fast) / 2, 0, self.width)), float(low), float(high)
+
+    @property
+    def _fell(self) -> float:
+        return self.of_half - self.dimension
+
+    @property
+    def _sampling(self) -> float:
+        return float(stdtrit(self.prompts - 1, (1 + self.level) / 2)) * self.spread
+
+    @property
+    def _shows_a_fall(self) -> bool:
+        return self.equations is None or self.equations * (self.prompts // 2) >= self.width
 
 
 def mean_of(metrics: Sequence[np.ndarray]) -> np.ndarray:

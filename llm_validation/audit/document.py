@@ -66,7 +66,7 @@ def _vector(audit: AuditRecord) -> dict[str, Any]:
             "another_sample": [size.low, size.high],
             "level": size.level,
             "prompts": size.prompts,
-            "endless_prompts": list(size.endless),
+            "endless_prompts_at_most": size.endless,
             "rounding_leaves": list(
                 audit.steered.spectrum.epsilon_null_dimension_bounds(audit.epsilon, audit.radius)
             ),

@@ -46,7 +46,8 @@ def verdict_of(
     report = found.whole.report
     if report.verdict is not Verdict.EPSILON_NON_IDENTIFIABLE or witness is None:
         reason = {
-            Verdict.LOCALLY_IDENTIFIABLE: "every direction shows more than epsilon at this radius",
+            Verdict.LOCALLY_IDENTIFIABLE: "to second order, on the prompts that choose, every "
+            "direction shows more than epsilon at this radius",
             Verdict.UNDETERMINED: "whether any direction stays within epsilon is below the "
             "rounding of the metric",
         }[report.verdict]

@@ -88,6 +88,11 @@ class Observable:
         }[self.kind]
 
     @property
+    def equations(self) -> int | None:
+        """Numbers that one prompt shows, and so the rank of its metric at most; None if many."""
+        return {"score": 1, "topk": self.k}.get(self.kind)
+
+    @property
     def counts_outputs(self) -> bool:
         """Whether nats are those of one output drawn, so that they bound how many tell (N7)."""
         return self.kind in ("next-token", "topk")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log
+from math import ceil, log, sqrt
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
 
 from identifiability.errors import InvalidInput
 from identifiability.statistics import samples_needed
@@ -26,6 +27,9 @@ from llm_validation.vectors import SteeringVector
 ERROR = 0.05
 """Of either kind, at which samples are counted."""
 
+Counts = tuple[int | None, int | None, int | None]
+"""At an estimate, and at the ends of its interval at which most and fewest are needed."""
+
 
 @dataclass(frozen=True)
 class Power:
@@ -40,12 +44,13 @@ class Power:
         is along one completion of the unsteered model and no mean over its law, and for a score,
         which a prompt determines.
     score
-        Prompts for a paired t test of the trait's score at power 0.95; None if it was not scored
-        or no number is enough.
+        Prompts for a paired t test of the trait's score at power 0.95, at the measured mean
+        difference and at the ends of its interval that are nearest to 0 and farthest; None for no
+        number. None altogether if it was not scored.
     """
 
-    outputs: tuple[int | None, int | None, int | None]
-    score: int | None
+    outputs: Counts
+    score: Counts | None
 
     @classmethod
     def of(cls, witness: AuditWitness, scored: Scored | None, observable: Observable) -> Power:
@@ -64,12 +69,22 @@ class Power:
         return ceil(log(1 / (4 * ERROR)) / divergence) if divergence > 0 else None
 
 
-def _pairs_needed(differences: np.ndarray) -> int | None:
-    mean, deviation = float(differences.mean()), float(differences.std(ddof=1))
-    if mean == 0 or deviation == 0:
+def _pairs_needed(differences: np.ndarray) -> Counts:
+    count = len(differences)
+    mean, deviation = abs(float(differences.mean())), float(differences.std(ddof=1))
+    reach = float(stdtrit(count - 1, 1 - ERROR / 2)) * deviation / sqrt(count)
+    # An interval that holds 0 has it as its end nearest to 0.
+    value, most, fewest = (
+        _pairs(difference, deviation) for difference in (mean, max(0, mean - reach), mean + reach)
+    )
+    return value, most, fewest
+
+
+def _pairs(difference: float, deviation: float) -> int | None:
+    if difference == 0 or deviation == 0:
         return None
     try:
-        return samples_needed(deviation=deviation, difference=mean, target=1 - ERROR)
+        return samples_needed(deviation=deviation, difference=difference, target=1 - ERROR)
     except InvalidInput:
         return None  # more than any evaluation has
 
@@ -81,7 +96,7 @@ class AuditRecord:
     Attributes
     ----------
     verdict, certificate
-        On reading v as a point; they depend on the kernel and not on v.
+        On reading v as a point, and what it rests on.
     class_size
         Dimension of the class, where another sample of prompts would put it, and with endless ones.
     energy_below_epsilon

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from identifiability.verdict import CertificateKind
 from llm_validation.audit.random_step import STEPS
 from llm_validation.audit.record import AuditRecord, Power
 from llm_validation.audit.settle import Recovery
@@ -36,17 +37,22 @@ def _head(audit: AuditRecord) -> Iterator[str]:
 def _verdict(audit: AuditRecord) -> Iterator[str]:
     size, spectrum = audit.class_size, audit.steered.spectrum
     yield ""
-    verdict = f"Verdict: {audit.verdict.value} at {audit.epsilon:g} nats"
-    yield from _wrapped(verdict, _samples_of_epsilon(audit))
+    exact = audit.certificate.kind is CertificateKind.PROOF
+    if exact:
+        yield f"Verdict: {audit.verdict.value}, exactly"
+    else:
+        verdict = f"Verdict: {audit.verdict.value} at {audit.epsilon:g} nats"
+        yield from _wrapped(verdict, _samples_of_epsilon(audit))
     yield from textwrap.wrap(f"  {audit.reason}", COLUMNS, subsequent_indent="    ")
-    endless, low, high = size.endless
+    if exact:
+        yield f"  proved for the line v + c 1; what follows is numeric, at {audit.epsilon:g} nats"
     yield (
-        f"  class of dimension {size.dimension} of {size.width}; another {size.prompts} prompts: "
-        f"{size.low} to {size.high}; endless ones: {endless:.0f} [{low:.0f}, {high:.0f}]"
+        f"  class of dimension {size.dimension} of {size.width}; another {size.prompts} "
+        f"prompts: {size.low} to {size.high}{_endless(audit)}"
     )
     yield (
-        f"  {audit.energy_below_epsilon:.1%} of v's energy is invisible (in sample); "
-        f"{_least(audit.flips_at)}"
+        f"  {audit.energy_below_epsilon:.1%} of v's energy is invisible (in sample)"
+        f"{'' if exact else _least(audit.flips_at)}"
     )
     kernel = spectrum.width - spectrum.rank()
     yield (
@@ -55,26 +61,31 @@ def _verdict(audit: AuditRecord) -> Iterator[str]:
     )
 
 
+def _endless(audit: AuditRecord) -> str:
+    endless = audit.class_size.endless
+    return "" if endless is None else f"; endless ones: at most {endless:.0f}"
+
+
 def _samples_of_epsilon(audit: AuditRecord) -> str:
     if not audit.observable.counts_outputs:
         return ""
     # Errors sum to at least (2/e) exp(-n KL) (N7): necessary, and by far not enough.
     fewest = math.ceil(math.log(2 / (math.e * SUM_OF_ERRORS)) / audit.epsilon)
-    return f" (fewer than {fewest:,} samples cannot tell, error sum {SUM_OF_ERRORS:g})"
+    return f" ({fewest:,}+ outputs of such prompts needed, error sum {SUM_OF_ERRORS:g})"
 
 
 def _least(ends: tuple[float, float]) -> str:
     low, high = ends
     if low == 0:
-        return f"below epsilon = {high:.1g} rounding decides what is"
-    return f"below epsilon = {(low + high) / 2:.2g} no direction is invisible"
+        return f"; below epsilon = {high:.1g} rounding decides what is"
+    return f"; below epsilon = {low:.2g} no direction is invisible"
 
 
 def _witness(audit: AuditRecord) -> Iterator[str]:
     found = audit.witness
     yield ""
     if found is None:
-        yield "Witness: none, no direction is invisible"
+        yield "Witness: none, no direction was found to be invisible"
         return
     same = "same norm" if found.same_norm else "no other member has v's norm"
     yield (
@@ -169,6 +180,8 @@ def _after(way: Recovery) -> str:
     low, high = way.after_interval
     stat = f"{way.statistic:.0f} [{way.interval[0]:.0f}, {way.interval[1]:.0f}]"
     left = f"leaves {way.class_dimension_after:.0f} [{low:.0f}, {high:.0f}]"
+    if way.class_dimension_after == low < high:
+        left = f"leaves {low:.0f} or more"
     if way.if_held is not None:
         left = f"would leave {way.if_held:.0f} if it held"
     return f"{way.theorem}: {stat} against {way.threshold:,.0f}; {left}"
@@ -197,7 +210,8 @@ def _needed(audit: AuditRecord, power: Power) -> Iterator[str]:
     else:
         yield f"Power: no number of outputs {what} for this observable"
     if power.score is not None:
-        yield f"Power: {power.score} prompts by the score {what}"
+        value, most, least = (_samples(count) for count in power.score)
+        yield f"Power: {value} prompts [{least}, {most}] by the score {what}"
 
 
 def _samples(count: int | None) -> str:

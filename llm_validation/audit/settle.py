@@ -62,7 +62,7 @@ class Recovery:
 def ways_out(vector: np.ndarray, size: ClassSize) -> list[Recovery]:
     """What is known of each from this audit's own data."""
     return [
-        _prompts(size),
+        of_prompts(size),
         _independence(size),
         _sparsity(vector, size),
         _more("environments", "R3a", "prompts of another kind", size),
@@ -70,22 +70,44 @@ def ways_out(vector: np.ndarray, size: ClassSize) -> list[Recovery]:
     ]
 
 
-def _prompts(size: ClassSize) -> Recovery:
-    value, low, high = size.with_prompts(2 * size.prompts)
-    endless, least, most = size.endless
-    closes = True if most < 0.5 else False if least > 0.5 else None
-    needs = f"{size.prompts} more prompts of this kind: about {value:.0f}; endless: {endless:.0f}"
+def of_prompts(size: ClassSize) -> Recovery:
+    """What more prompts of the same kind would leave."""
+    doubled, endless = size.doubled, size.endless
+    if doubled is None or endless is None:
+        return _counted_equations(size)
+    value, low, high = doubled
     return Recovery(
         "prompts",
         "N3, N7",
         "endless prompts of this kind close the class",
-        closes,
+        True if endless < 0.5 else None,
         endless,
-        (least, most),
+        (0.0, endless),
         0.0,
         value,
         (low, high),
-        f"{needs} [{least:.0f}, {most:.0f}]",
+        f"{size.prompts} more prompts of this kind: about {value:.0f}; endless: at most "
+        f"{endless:.0f}",
+    )
+
+
+def _counted_equations(size: ClassSize) -> Recovery:
+    """Each prompt shows so few numbers that only their count is known to bound the class."""
+    each = size.equations or 1
+    fewest = float(ceil(size.width / each))
+    least = float(max(0, size.dimension - each * size.prompts))
+    return Recovery(
+        "prompts",
+        "N3, N10",
+        "prompts have d independent equations together, each above epsilon",
+        None,
+        float(size.prompts),
+        (float(size.prompts), float(size.prompts)),
+        fewest,
+        least,
+        (least, float(size.dimension)),
+        f"{fewest:,.0f} prompts or more at {each} equation{'s' * (each > 1)} each; "
+        f"{size.prompts} more leave {least:.0f} or more",
     )
 
 
@@ -114,21 +136,22 @@ def _sparsity(vector: np.ndarray, size: ClassSize) -> Recovery:
     entries = support_size(vector)
     visible = size.width - size.dimension
     least, most = size.width - size.high, size.width - size.low
-    # 2k + dim of the null space > d: some 2k-sparse vector is invisible whatever the support, so
-    # that not every k-sparse code is unique. That decides nothing of this v's own.
-    holds = False if 2 * entries > most else None
-    endless = size.width - size.endless[0]
-    needs = f"2k = {2 * entries} visible ({visible} here, {endless:.0f} endless)"
-    needs += "; spark not certified" if holds is None else " for every code"
+    # Beyond min(2k, d) seen, some 2k-sparse vector is invisible whatever the support, so that not
+    # every k-sparse code is unique. That decides nothing of this v's own.
+    wanted = min(2 * entries, size.width)
+    holds = False if wanted > most else True if least == size.width else None
+    needs = f"min(2k, d) = {wanted} visible ({visible} here)"
+    needs += {None: "; spark not certified", False: " for every code", True: ""}[holds]
     needs += f"; without sparsity {size.dimension}"
     return Recovery(
         "sparsity",
         "R2",
-        f"v has k = {entries} entries ({SPARSE_SHARE:.0%} of its energy), 2k-sparse ones are seen",
+        f"v has k = {entries} entries in the standard basis ({SPARSE_SHARE:.0%} of its energy), "
+        "2k-sparse ones are seen",
         holds,
         float(visible),
         (float(least), float(most)),
-        float(2 * entries),
+        float(wanted),
         float(size.dimension),
         # Also where it fails: other codes then are not unique, and this one may be.
         (0.0, float(size.dimension)),

@@ -82,19 +82,21 @@ class SteeredClass:
         )
 
     def step(self, fraction: float, towards: np.ndarray) -> np.ndarray:
-        """(d,) from alpha v to a member of its norm, as far as a fraction of the radius.
+        """(d,) from alpha v to another member, a fraction of the radius away.
 
-        Where the whole of b cannot be turned round within that, it is turned as far as it goes,
-        in the plane of b and the invisible part of ``towards`` (d,). A random direction stands for
-        the class; one picked for its eigenvalue would be the luck of these prompts.
+        Of the same norm where v's invisible part b is long enough to be turned that far, in the
+        plane of b and the invisible part of ``towards`` (d,); else of another norm, along the
+        latter: whether hidden directions can be told from none must not hang on how much of *this*
+        v lies in them. A random direction stands for the class; one picked for its eigenvalue would
+        be the luck of these prompts.
         """
         found = self.within(fraction)
         hidden, limit = found.invisible_part, self.radius * fraction
         size = float(np.linalg.norm(hidden))
-        if 2 * size <= limit or found.dimension < 2:
-            return found.witness().vector - self.displacement
-        along = hidden / size
         across = found.basis @ (found.basis.T @ towards)
+        if 2 * size < limit or found.dimension < 2:
+            return limit * across / np.linalg.norm(across)
+        along = hidden / size
         across -= along * (along @ across)
         across /= np.linalg.norm(across)
         # A chord of length c spans an angle of 2 arcsin(c / 2|b|).

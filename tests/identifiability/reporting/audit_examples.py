@@ -40,7 +40,7 @@ def audit() -> dict[str, Any]:
                 "another_sample": [0, 2],
                 "level": 0.95,
                 "prompts": 8,
-                "endless_prompts": [0.5, 0.0, 1.0],
+                "endless_prompts_at_most": 1.0,
             },
             "flips_at_epsilon": [1e-5, 2e-5],
             "witness": {
@@ -67,13 +67,17 @@ def audit() -> dict[str, Any]:
                     "theorem": "N3",
                     "condition": "endless prompts close the class",
                     "condition_holds": None,
+                    "statistic": 0.5,
+                    "interval": [0.0, 1.0],
+                    "threshold": 0.0,
+                    "if_held": None,
                     "class_dimension_after": 0.5,
                     "after_interval": [0.0, 1.0],
                     "needs": "8 more prompts",
                     "applied": False,
                 }
             ],
-            "power": {"outputs": [322, 403, None], "score": None},
+            "power": {"outputs": [322, 403, 230], "score": None},
             "strength_range": {"largest_alpha": 2.0, "rungs": []},
             "score": None,
             "completions": [

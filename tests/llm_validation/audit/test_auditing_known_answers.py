@@ -51,6 +51,20 @@ def test_a_top_eigenvector_is_its_own_representative(gpt2, layer, seed):
     assert not found.witness.same_norm or found.witness.cosine > 1 - 1e-5
 
 
+def test_little_hidden_energy_does_not_decide_a_verdict_about_the_model(llama):
+    """A top eigenvector, exact and rounded to float32: b is 0, or nearly, and n is as long."""
+    values, vectors = _eigen(llama, 1, 0)
+    epsilon = 0.5 * ALPHA**2 * values[WIDTH // 2]
+    exact, rounded = (
+        audited(llama, vector, 1, seed=0, alpha=ALPHA, epsilon=epsilon)
+        for vector in (vectors[:, -1], vectors[:, -1].astype(np.float32).astype(float))
+    )
+    assert exact.verdict is rounded.verdict
+    assert rounded.witness.fraction == pytest.approx(exact.witness.fraction, rel=1e-6)
+    assert rounded.witness.fraction > 0.1
+    assert not rounded.witness.same_norm
+
+
 def _planted(model, layer, seed, share):
     """An audit, the part of the vector that should be left of it, and the class's dimension."""
     values, vectors = _eigen(model, layer, seed)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from identifiability.statistics import Equivalence, Interval
+from identifiability.verdict import Certificate, CertificateKind
 from llm_validation.audit import audit
 from llm_validation.audit.behaviour import Scored
 from llm_validation.audit.observable import Observable
@@ -17,6 +18,8 @@ from llm_validation.audit.screen import COLUMNS
 from llm_validation.scoring.validity import Validity
 from tests.llm_validation.architectures import WIDTH
 from tests.llm_validation.audit.small_model import prompts, saved
+
+NUMERIC = Certificate(CertificateKind.NUMERIC, "a spectrum", 1e-7)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,8 @@ def test_a_condition_that_was_not_shown_leaves_nothing_empty(found):
 
 def test_epsilon_is_what_so_many_samples_cannot_tell(found):
     """(2/e) exp(-n epsilon) > 0.05 up to the last n that is too few."""
-    fewest = int(re.search(r"fewer than (\d+) samples cannot tell", str(found)).group(1))
+    text = str(replace(found, certificate=NUMERIC))
+    fewest = int(re.search(r"(\d+)\+ outputs of such prompts needed", text).group(1))
     assert fewest == 269
     assert 2 / np.e * np.exp(-(fewest - 1) * found.epsilon) > 0.05
     assert 2 / np.e * np.exp(-fewest * found.epsilon) <= 0.05
@@ -72,10 +76,32 @@ def test_epsilon_is_what_so_many_samples_cannot_tell(found):
 
 def test_below_the_least_eigenvalue_no_direction_is_invisible(found):
     low, high = 3e-5, 5e-5
-    assert "below epsilon = 4e-05 no direction is invisible" in str(
-        replace(found, flips_at=(low, high))
+    numeric = replace(found, certificate=NUMERIC)
+    assert "below epsilon = 3e-05 no direction is invisible" in str(
+        replace(numeric, flips_at=(low, high))
     )
-    assert "below epsilon = 5e-05 rounding decides" in str(replace(found, flips_at=(0.0, high)))
+    assert "below epsilon = 5e-05 rounding decides" in str(replace(numeric, flips_at=(0.0, high)))
+
+
+def test_what_is_proved_is_said_without_a_tolerance(found):
+    """A shift is invisible at every epsilon; the class beside it is counted at one."""
+    text = str(found)
+    assert "Verdict: non_identifiable, exactly" in text
+    assert "proved for the line v + c 1; what follows is numeric, at 0.01 nats" in text
+    assert "no direction is invisible" not in text and "outputs of such prompts" not in text
+
+
+def test_pairs_by_the_score_come_with_their_range(found):
+    """Sixteen differences around 0 need anything from few prompts to no number of them."""
+    differences = np.random.default_rng(0).standard_normal(16)
+    scored = Scored("planted", None, None, None, None, differences)
+    value, most, fewest = Power.of(found.witness, scored, found.observable).score
+    assert most is None and fewest < value
+    clear = replace(scored, differences=differences + 3)
+    value, most, fewest = Power.of(found.witness, clear, found.observable).score
+    assert fewest <= value <= most
+    power = replace(found.power, score=(40, None, 12))
+    assert "Power: 40 prompts [12, endless] by the score" in str(replace(found, power=power))
 
 
 def test_the_limits_are_printed_with_the_answer(found):

@@ -1,5 +1,7 @@
 """What would settle it: bounds from the theory, and nothing said to hold that was not decided."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,26 @@ def test_a_dense_vector_is_not_sparse_and_a_sparse_one_is_not_proved():
     assert "spark not certified" in found.needs
 
 
+def test_no_more_than_everything_has_to_be_seen():
+    """2k = 198 of a dense v, but there are 100 directions: where all are seen, codes are unique."""
+    dense = _ways(_size(0))["sparsity"]
+    assert dense.threshold == 100 and dense.condition_holds is True
+    assert _ways(_size(0, high=3))["sparsity"].condition_holds is None
+    assert "min(2k, d) = 100 visible" in dense.needs
+
+
+def test_where_each_prompt_shows_one_number_nothing_is_extrapolated():
+    """48 of 64 left by 16 scores: 16 more leave 32 or more, and 64 may leave none (N10)."""
+    size = replace(_size(48, width=64, half=56.0), equations=1)
+    assert size.endless is None and size.doubled is None
+    way = _ways(size)["prompts"]
+    assert way.condition_holds is None
+    assert (way.threshold, way.class_dimension_after) == (64, 32)
+    assert "64 prompts or more at 1 equation each; 16 more leave 32 or more" in way.needs
+    enough = replace(size, equations=8)  # 8 prompts of 8 equations are 64
+    assert enough.endless is not None
+
+
 def test_two_k_within_the_interval_is_not_decided():
     """25 visible, up to 30 for another sample of prompts: 2k = 28 might be seen."""
     vector = np.zeros(100)
@@ -81,11 +103,13 @@ def test_independence_is_never_said_to_hold():
 
 
 def test_more_prompts_by_extrapolation():
-    """Counts of 60 at 8 and 50 at 16 prompts go on as 40 + 160/n."""
-    way = _ways(_size(50, half=60.0))["prompts"]
-    assert way.class_dimension_after == pytest.approx(45)
+    """Counts of 60 at 8 and 50 at 16 go on as 40 + 160/n at best and by 10 a doubling at worst."""
+    way = _ways(_size(50, half=60.0, spread=0.0))["prompts"]
+    assert way.class_dimension_after == pytest.approx(42.5)
+    assert way.after_interval == pytest.approx((40, 45))
     assert way.statistic == pytest.approx(40)
-    assert way.condition_holds is False
+    assert way.interval == pytest.approx((0, 40))
+    assert way.condition_holds is None  # a logarithm gets anywhere
     assert _ways(_size(10, half=20.0))["prompts"].condition_holds is None
     assert _ways(_size(0, half=0.0, spread=0.0))["prompts"].condition_holds is True
 

@@ -42,10 +42,14 @@ def test_the_witness_has_the_norm_and_the_chord(fraction):
     assert cosine == pytest.approx(1 - fraction**2 / 2)
 
 
-def test_a_small_invisible_part_is_turned_round():
-    vector = np.array([1.0, 0, 0.2, 0, 0])
-    found = _class(vector)
-    np.testing.assert_allclose(found.step(1.0, TOWARDS), [0, 0, -0.4, 0, 0], atol=1e-12)
+def test_a_small_invisible_part_is_turned_as_far_as_it_goes_and_left_beyond():
+    """Of length 0.2, it can be turned round to 0.4; a longer step changes the norm."""
+    found = _class([1.0, 0, 0.2, 0, 0])
+    short, long = (found.step(c / found.radius, TOWARDS) for c in (0.4, 0.41))
+    np.testing.assert_allclose(short, [0, 0, -0.4, 0, 0], atol=1e-7)
+    assert np.linalg.norm(long) == pytest.approx(0.41)
+    np.testing.assert_allclose(long[:2], 0, atol=1e-12)
+    assert np.linalg.norm(found.displacement + long) > found.radius
 
 
 def test_no_invisible_part_leaves_a_member_of_another_norm():
