@@ -7,6 +7,10 @@ from typing import Annotated
 
 import typer
 
+Model = Annotated[
+    str | None,
+    typer.Option("--model", help="Name, folder or Hugging Face id; the embedded one if none."),
+]
 Json = Annotated[
     Path | None,
     typer.Option(
@@ -19,3 +23,4 @@ SeedOfNothing = Annotated[
 ]
 Workers = Annotated[int, typer.Option("--workers", help="Processes on this machine.", min=1)]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar.")]
+Silent = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]

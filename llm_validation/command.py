@@ -8,16 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from identifiability.endings import resumable
-from identifiability.options import Json, Quiet, Seed, SeedOfNothing, Workers
+from identifiability.options import Json, Model, Quiet, Seed, SeedOfNothing, Silent, Workers
 from identifiability.output import give
 from identifiability.progress import Advance, progress_bar
 from identifiability.verify import VerifyPart
 
 
 def command(
-    model: Annotated[
-        str | None, typer.Option(help="Name, folder or Hugging Face id; the embedded one if none.")
-    ] = None,
+    model: Model = None,
     layer: Annotated[
         list[int] | None,
         typer.Option(help='"After block i", from 0; the middle one by default; may be repeated.'),
@@ -28,7 +26,7 @@ def command(
     claim: Annotated[
         list[str] | None, typer.Option(help="Name or number of a claim; may be repeated.")
     ] = None,
-    full: Annotated[bool, typer.Option("--full", help="Paper-size runs: up to 3 hours.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Paper-size runs of hours.")] = False,
     out: Annotated[
         Path, typer.Option(help="Where the results go; what it holds already is not run again.")
     ] = Path("results/llm"),
@@ -99,7 +97,7 @@ def models(
         str | None, typer.Option(help="Make this model ready to load without a network.")
     ] = None,
     json: Json = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Silent = False,
     _seed: SeedOfNothing = 0,
 ) -> None:
     """List the models that load offline, or make one ready.

@@ -12,7 +12,7 @@ Cells are kept in DIR, so that a run that was stopped goes on.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +75,9 @@ def other_samples(folder: Path) -> int:
 
 def main() -> None:
     """Run both and print the shares with their exact 95 % intervals."""
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(prog="python -m tools.audit_repeats", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    folder = parser.parse_args().folder
     with threadpool_limits(1):
         for name, hits, total in (
             ("witnesses as predicted", random_audits(folder), AUDITS),

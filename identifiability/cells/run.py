@@ -18,8 +18,6 @@ from identifiability.errors import InvalidInput
 from identifiability.progress import Advance, silent
 from identifiability.store import Store
 
-__all__ = ["Cell", "Results", "run_cells"]
-
 
 class Results(Mapping[Cell, dict[str, Any]]):
     """What came of the cells: ``results[cell]`` is read from the store when asked for.

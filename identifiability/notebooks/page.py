@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from identifiability.mathml import mathml
+from identifiability.notebooks.build import INJECTED
 from identifiability.results import version
 
 _UNDESCRIBED = "Figure drawn by the code above."
@@ -71,7 +72,7 @@ def _cell(cell: Any) -> dict[str, Any]:
     if cell.cell_type != "code":
         return {"text": cell.source}
     described = cell.metadata.get("alt", _UNDESCRIBED)
-    injected = "injected-parameters" in cell.metadata.get("tags", [])
+    injected = INJECTED in cell.metadata.get("tags", [])
     shown = [_output(output, described) for output in cell.outputs]
     return {"code": _highlighted(cell.source), "outputs": shown, "injected": injected}
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from jinja2 import UndefinedError
 
 from identifiability.errors import InvalidInput
 from identifiability.results import output_directory, read_json, replacing
@@ -31,14 +34,27 @@ def build_report(directory: Path, formats: Sequence[str] = ()) -> Path:
     from identifiability.reporting.page import render
 
     _check_formats(formats)
-    results = joined(directory)
+    with _complete(directory):
+        results = joined(directory)
+        page = render(results)
     target = output_directory(directory / "report") / "index.html"
-    page = render(results)
     with replacing(target) as stream:
         stream.write(page.encode())
     if formats:
         write_figures(results, directory / "figures", formats)
     return target
+
+
+@contextmanager
+def _complete(directory: Path) -> Iterator[None]:
+    """What the page shows is all there, or one sentence."""
+    try:
+        yield
+    except (UndefinedError, KeyError, TypeError, AttributeError) as error:
+        raise InvalidInput(
+            f"{directory / 'results.json'} lacks what a report shows ({error!r:.80}); write it "
+            "again with --out of verify, toy, llm or audit"
+        ) from error
 
 
 def write_figures(results: dict[str, Any], directory: Path, formats: Sequence[str]) -> list[Path]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from identifiability.options import SeedOfNothing
+from identifiability.options import SeedOfNothing, Silent
 
 
 def command(
@@ -21,7 +21,7 @@ def command(
         ),
     ] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Show it in a browser.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Do not print where it is.")] = False,
+    quiet: Silent = False,
     _seed: SeedOfNothing = 0,
 ) -> None:
     """Write the HTML report of what a directory holds.

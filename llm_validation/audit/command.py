@@ -7,16 +7,14 @@ from typing import Annotated
 
 import typer
 
-from identifiability.options import Json, Quiet, Seed, Workers
+from identifiability.options import Json, Model, Quiet, Seed, Workers
 
 
 def command(
     vector: Annotated[
         Path, typer.Argument(help="File: .safetensors, .gguf, .npy, .pt, .pth or .json.")
     ],
-    model: Annotated[
-        str | None, typer.Option(help="Name, folder or Hugging Face id; the embedded one if none.")
-    ] = None,
+    model: Model = None,
     layer: Annotated[
         int | None,
         typer.Option(help='"After block i", from 0; needed where the file has several or none.'),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from identifiability.options import Json
+from identifiability.options import Json, Model, SeedOfNothing, Silent
 
 
 def extract(
@@ -15,9 +15,7 @@ def extract(
     to: Annotated[
         Path, typer.Option(help="File to write: .safetensors, .gguf, .npy, .pt, .pth or .json.")
     ],
-    model: Annotated[
-        str | None, typer.Option(help="Name, folder or Hugging Face id; the embedded one if none.")
-    ] = None,
+    model: Model = None,
     layer: Annotated[
         list[str] | None,
         typer.Option(
@@ -25,11 +23,9 @@ def extract(
         ),
     ] = None,
     method: Annotated[str, typer.Option(help="mean, pca or logistic.")] = "mean",
-    seed: Annotated[
-        int, typer.Option(help="Taken as everywhere; nothing here is random.", min=0)
-    ] = 0,
+    seed: SeedOfNothing = 0,
     json: Json = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    quiet: Silent = False,
 ) -> None:
     """Extract a steering vector of a trait and write it with where it came from.
 

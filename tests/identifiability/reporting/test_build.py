@@ -95,3 +95,13 @@ def test_results_of_unknown_origin_are_refused_in_one_sentence(tmp_path):
     write_json(tmp_path / "results.json", examples.llm())
     with pytest.raises(InvalidInput, match="got no provenance; write it with --out"):
         build_report(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", ['{"schema": 1, "provenance": {}}', '{"schema": 1, "provenance": {}, "runs": []}']
+)
+def test_results_that_lack_what_a_report_shows_are_one_sentence(tmp_path, content):
+    (tmp_path / "results.json").write_text(content)
+    with pytest.raises(InvalidInput, match=r"lacks what a report shows .*; write it again"):
+        build_report(tmp_path)
+    assert not (tmp_path / "report").exists()

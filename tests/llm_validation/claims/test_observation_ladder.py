@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from identifiability.reporting.figures import efficacy
+from identifiability.reporting.figures import ladder as drawn_ladder
 from identifiability.statistics import cluster_bootstrap
 from llm_validation.claims import observation_ladder
 from llm_validation.claims.claim import Outcome
+from llm_validation.claims.judgement import EQUIVALENCE_FRACTION, RECOVERED
 from llm_validation.claims.planted import ladder_cells, ladder_judgement
 from llm_validation.claims.planted import ladder_prediction as ladder
 from llm_validation.measurements.observations import FLOAT32, GREEDY, SCORE
@@ -154,3 +157,8 @@ def test_predictions_rest_on_prepared_cells_alone(monkeypatch):
     observation_ladder.predict(setting)
     prepared = {cell.key for cell in observation_ladder.preparation(setting)}
     assert setting._found.keys() <= prepared
+
+
+def test_bands_in_figures_are_the_ones_that_are_judged():
+    """Figures may not import claims, which import torch."""
+    assert (efficacy.FRACTION, drawn_ladder.RECOVERED) == (EQUIVALENCE_FRACTION, RECOVERED)
