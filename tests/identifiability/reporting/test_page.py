@@ -93,7 +93,7 @@ def test_an_audit_says_verdict_class_witness_and_what_would_settle_it(text):
     assert "1 of 3 directions; another sample of 8 prompts would give [0, 2] (95 %)" in words
     assert "cosine 0.123 to v; divergence predicted 0.004 [0.002, 0.006], measured 0.005" in words
     assert "a <b> under v it the same" in words
-    assert "close the class not decided 0.5 [0, 1] 0 0.5 [0, 1] – 8 more prompts" in words
+    assert "close the class not decided 0.5 [0, 1] against 0 0.5 [0, 1] – 8 more prompts" in words
     assert "at least 322 [230, 403] outputs of prompts drawn like these" in words
     assert "random steps of its length 0.015 [0.012, 0.019] nats there Canonical" in words
 
