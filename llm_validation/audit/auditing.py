@@ -11,6 +11,7 @@ import numpy as np
 
 from identifiability.progress import Advance, silent
 from identifiability.store import Store
+from identifiability.verdict import Verdict
 from llm_validation.audit.answer import Audit
 from llm_validation.audit.apply import Audited, Further, applied
 from llm_validation.audit.asked import Asked
@@ -21,6 +22,7 @@ from llm_validation.audit.class_size import ClassSize
 from llm_validation.audit.comparison import compared
 from llm_validation.audit.judged import rows_of, verdict_of
 from llm_validation.audit.prompts import COUNT, Halves
+from llm_validation.audit.quietest import quietest_step
 from llm_validation.audit.record import Power
 from llm_validation.audit.settle import ways_out
 from llm_validation.audit.steered_class import SteeredClass
@@ -131,8 +133,11 @@ def audit(
         witness = None
         if found.whole.dimension > 0:
             witness = find_witness(bench, halves, metrics, found, alpha, _rng(seed, "witness"))
+        quietest = None
+        if found.whole.report.verdict is Verdict.LOCALLY_IDENTIFIABLE:
+            quietest = quietest_step(bench, halves.measuring, found, _rng(seed, "quietest"))
         symmetry = shift_symmetry(bench, halves.measuring, base, _rng(seed, "symmetry"))
-        verdict, certificate, reason = verdict_of(found, witness, symmetry)
+        verdict, certificate, reason = verdict_of(found, witness, quietest, symmetry)
         ranged = _strengths(bench, halves.measuring, audited.vector, _rng(seed, "strength"))
         shown, score = (), None
         if witness is not None:

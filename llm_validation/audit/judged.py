@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from identifiability.regime import SINGLE_LAYER
-from identifiability.statistics import cluster_bootstrap
+from identifiability.statistics import Interval, cluster_bootstrap
 from identifiability.verdict import Certificate, CertificateKind, Verdict
 from llm_validation.audit.behaviour import Scored
 from llm_validation.audit.observable import Observable
@@ -25,12 +25,19 @@ from llm_validation.claims.judgement import (
 )
 
 FAMILY = "audit"
+_NO_LEVEL = "an interval over them does not keep its level"
 
 
 def verdict_of(
-    found: SteeredClass, witness: AuditWitness | None, symmetry: ShiftSymmetry | None
+    found: SteeredClass,
+    witness: AuditWitness | None,
+    quietest: Interval | None,
+    symmetry: ShiftSymmetry | None,
 ) -> tuple[Verdict, Certificate, str]:
-    """Verdict, certificate, and the reason in a sentence."""
+    """Verdict, certificate, and the reason in a sentence.
+
+    ``quietest`` is needed where no direction is invisible.
+    """
     if symmetry is not None and symmetry.holds:
         statement = (
             "in exact arithmetic, for every c, layer and prompt: h + c 1 gives the output of h, "
@@ -44,19 +51,14 @@ def verdict_of(
         )
         return Verdict.NON_IDENTIFIABLE, certificate, reason
     report = found.whole.report
-    if report.verdict is not Verdict.EPSILON_NON_IDENTIFIABLE or witness is None:
-        reason = {
-            Verdict.LOCALLY_IDENTIFIABLE: "to second order, on the prompts that choose, every "
-            "direction shows more than epsilon at this radius",
-            Verdict.UNDETERMINED: "whether any direction stays within epsilon is below the "
-            "rounding of the metric",
-        }[report.verdict]
-        return report.verdict, report.certificate, reason
-    if witness.measured.degrees < (FEWEST_CLUSTERS - 1) / 2:
-        reason = (
-            f"fewer than {FEWEST_CLUSTERS} prompts measured the witness: an interval over them "
-            "does not keep its level"
-        )
+    if report.verdict is Verdict.LOCALLY_IDENTIFIABLE and quietest is not None:
+        verdict, reason = _all_seen(quietest, found.epsilon)
+        return verdict, report.certificate, reason
+    if report.verdict is Verdict.UNDETERMINED or witness is None:
+        reason = "whether any direction stays within epsilon is below the rounding of the metric"
+        return Verdict.UNDETERMINED, report.certificate, reason
+    if _few(witness.measured):
+        reason = f"fewer than {FEWEST_CLUSTERS} prompts measured the witness: {_NO_LEVEL}"
         return Verdict.UNDETERMINED, report.certificate, reason
     if witness.measured.high > found.epsilon:
         reason = (
@@ -76,6 +78,29 @@ def verdict_of(
         f"({witness.random_measured.low:.3g} or more)"
     )
     return report.verdict, report.certificate, reason
+
+
+def _all_seen(quietest: Interval, epsilon: float) -> tuple[Verdict, str]:
+    """Where the spectrum has no direction below epsilon."""
+    if _few(quietest):
+        reason = f"fewer than {FEWEST_CLUSTERS} prompts measured the quietest step: {_NO_LEVEL}"
+        return Verdict.UNDETERMINED, reason
+    if quietest.low <= epsilon:
+        reason = (
+            "no direction is predicted within epsilon; the quietest was not shown to leave it "
+            f"({quietest.low:.2g} or more)"
+        )
+        return Verdict.UNDETERMINED, reason
+    return Verdict.LOCALLY_IDENTIFIABLE, (
+        "to second order, on the prompts that choose, every direction shows more than epsilon at "
+        f"this radius; the quietest was measured above it on the others ({quietest.low:.2g} or "
+        "more)"
+    )
+
+
+def _few(measured: Interval) -> bool:
+    """Whether fewer prompts measured than an interval needs."""
+    return measured.degrees < (FEWEST_CLUSTERS - 1) / 2
 
 
 def rows_of(

@@ -51,7 +51,7 @@ def _class(verdict: Verdict) -> Any:
 )
 def test_a_witness_within_epsilon_where_random_steps_are_not(high, random_low, verdict, said):
     witness = _witness(high, random_low)
-    found, _, reason = verdict_of(_class(Verdict.EPSILON_NON_IDENTIFIABLE), witness, None)
+    found, _, reason = verdict_of(_class(Verdict.EPSILON_NON_IDENTIFIABLE), witness, None, None)
     assert found is verdict
     assert said in reason
 
@@ -73,20 +73,35 @@ def test_the_row_of_the_witness_claims_no_more_than_the_verdict(high, random_low
 )
 def test_an_interval_over_few_prompts_decides_no_more_than_it_does_in_a_row(prompts, verdict):
     witness = _witness(0.009, 0.011, prompts)
-    found, _, reason = verdict_of(_class(Verdict.EPSILON_NON_IDENTIFIABLE), witness, None)
+    found, _, reason = verdict_of(_class(Verdict.EPSILON_NON_IDENTIFIABLE), witness, None, None)
     assert found is verdict
     assert ("fewer than 6 prompts" in reason) is (prompts == 5)
 
 
-@pytest.mark.parametrize("verdict", [Verdict.LOCALLY_IDENTIFIABLE, Verdict.UNDETERMINED])
-def test_a_class_without_invisible_directions_keeps_its_verdict(verdict):
-    assert verdict_of(_class(verdict), None, None)[0] is verdict
+@pytest.mark.parametrize(
+    ("low", "prompts", "verdict", "said"),
+    [
+        (0.011, 21, Verdict.LOCALLY_IDENTIFIABLE, "measured above it on the others (0.011 or more"),
+        (0.010, 21, Verdict.UNDETERMINED, "not shown to leave it (0.01 or more)"),
+        (0.011, 5, Verdict.UNDETERMINED, "fewer than 6 prompts measured the quietest step"),
+    ],
+)
+def test_where_none_is_invisible_the_quietest_has_to_be_seen(low, prompts, verdict, said):
+    quietest = Interval(2 * low, low, 4 * low, 0.95, 100, (prompts - 1) / 2)
+    found, _, reason = verdict_of(_class(Verdict.LOCALLY_IDENTIFIABLE), None, quietest, None)
+    assert found is verdict and said in reason
+
+
+@pytest.mark.parametrize("witness", [None, _witness(0.009, 0.011)])
+def test_what_rounding_decides_stays_undetermined_whatever_was_measured(witness):
+    found, _, reason = verdict_of(_class(Verdict.UNDETERMINED), witness, None, None)
+    assert found is Verdict.UNDETERMINED and "below the rounding" in reason
 
 
 @pytest.mark.parametrize("holds", [True, False])
 def test_the_symmetry_is_a_proof_about_exact_arithmetic_if_its_trial_held(holds):
     symmetry = ShiftSymmetry(1e-20, 1.0, holds)
-    found, certificate, _ = verdict_of(_class(Verdict.LOCALLY_IDENTIFIABLE), None, symmetry)
+    found, certificate, _ = verdict_of(_class(Verdict.LOCALLY_IDENTIFIABLE), None, None, symmetry)
     assert (found is Verdict.NON_IDENTIFIABLE) is holds
     assert (certificate.kind is CertificateKind.PROOF) is holds
     assert certificate.statement.startswith("in exact arithmetic, for every c") is holds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tools.mutants.defect import Defect
 from tools.mutants.defects import (
+    audits,
     classes,
     measurements,
     operators,
@@ -13,6 +14,6 @@ from tools.mutants.defects import (
     transformers,
 )
 
-_PARTS = (operators, classes, statistics, recovery, transformers, measurements, theorems)
+_PARTS = (operators, classes, statistics, recovery, transformers, measurements, audits, theorems)
 
 DEFECTS: tuple[Defect, ...] = tuple(defect for part in _PARTS for defect in part.DEFECTS)

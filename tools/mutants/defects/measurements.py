@@ -1,4 +1,4 @@
-"""Defects of what is extracted, scored, measured and audited."""
+"""Defects of what is extracted, scored, measured and judged."""
 
 from __future__ import annotations
 
@@ -145,6 +145,28 @@ DEFECTS = (
         (f"{_MEASURED}test_posterior.py::test_linear_observations_give_ridge_regression_at_once",),
     ),
     Defect(
+        "logits-observed-without-their-error",
+        f"{MEASURED}observations.py",
+        "noise is None else drawn",
+        "noise is None else 0 * drawn",
+        "what is observed in float32 would be known exactly, by rounding alike on both sides",
+        (
+            f"{_MEASURED}test_observations.py::"
+            "test_float32_logits_have_an_error_of_the_size_that_the_rung_is_said_to_have",
+        ),
+    ),
+    Defect(
+        "old-linearisation-of-few-values",
+        f"{MEASURED}posterior.py",
+        "anew = few or share < 1",
+        "anew = share < 1",
+        "steps would run off along what only the prior holds",
+        (
+            f"{_MEASURED}test_posterior.py::"
+            "test_fewer_values_than_directions_are_fitted_by_linearising_at_every_step",
+        ),
+    ),
+    Defect(
         "information-of-one-sample",
         f"{MEASURED}observations.py",
         "return self._n * self._there.fisher(_at(self._there, vector))",
@@ -164,33 +186,6 @@ DEFECTS = (
         (
             f"{_MEASURED}test_rotated_basis.py::"
             "test_the_outputs_are_the_same_and_the_states_are_turned",
-        ),
-    ),
-    Defect(
-        "prompt-split-leaking-into-the-audit",
-        f"{HOME}audit/prompts.py",
-        "return cls(tuple(dealt[: used // 2]), tuple(dealt[used // 2 :]))",
-        "return cls(tuple(dealt[: used // 2]), tuple(dealt[used // 2 - 1 : used - 1]))",
-        "a witness would be measured on a prompt that it was chosen on",
-        (f"{_TESTS}audit/test_prompts.py::test_halves_are_disjoint_repeat_and_depend_on_the_seed",),
-    ),
-    Defect(
-        "energy-normalised-by-the-wrong-norm",
-        f"{HOME}audit/steered_class.py",
-        "return float(hidden @ hidden) / self.radius**2",
-        "return float(hidden @ hidden) / self.radius",
-        "the invisible share of a vector would depend on its unit",
-        (f"{_TESTS}audit/test_steered_class.py::test_energy_is_what_was_planted",),
-    ),
-    Defect(
-        "chosen-and-measured-on-the-same-prompts",
-        f"{HOME}audit/steered_class.py",
-        "if i not in left_out])",
-        "])",
-        "the divergence predicted for new prompts would be that of the own ones",
-        (
-            f"{_TESTS}audit/test_steered_class.py::"
-            "test_left_out_divergences_predict_new_prompts_and_the_own_ones_do_not",
         ),
     ),
     Defect(
