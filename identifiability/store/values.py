@@ -24,7 +24,15 @@ _ARRAY, _FLOAT, _FILE = "__array__", "__float__", "__file__"
 
 @dataclass(frozen=True)
 class Encoded:
-    """A result ready to be written: its text, and the content of each large array by name."""
+    """A result ready to be written.
+
+    Attributes
+    ----------
+    text
+        JSON, in which each large array is a name.
+    arrays
+        The content of each such array, as ``.npy`` holds it, by name.
+    """
 
     text: str
     arrays: Mapping[str, bytes]

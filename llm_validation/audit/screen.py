@@ -227,10 +227,10 @@ def _limits(audit: AuditRecord) -> Iterator[str]:
     variance = (
         "" if audit.score_variance is None else f", score variance {audit.score_variance:.3g}"
     )
-    yield (
-        f"  {audit.chosen_on} prompts to choose and {audit.measured_on} to measure ({template}), "
-        f"layer {audit.layer} alone{variance}, seed {audit.seed}"
+    prompts = (
+        f"  {audit.chosen_on} prompts to choose and {audit.measured_on} to measure ({template}),"
     )
+    yield from _wrapped(prompts, f" layer {audit.layer} alone{variance}, seed {audit.seed}")
 
 
 def _wrapped(start: str, end: str) -> list[str]:

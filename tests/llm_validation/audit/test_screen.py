@@ -136,6 +136,12 @@ def test_a_long_observable_leaves_room_for_where_the_model_is_steered(found, tra
         assert "steered from the last prompt token on,\n  4 prompts to choose" in text
 
 
+def test_the_seed_is_seen_beside_a_score_s_variance(found):
+    given = {"chosen_on": 12, "measured_on": 12, "score_variance": 0.4974, "layer": 15}
+    text = str(replace(found, chat=True, **given))
+    assert text.endswith("(chat template),\n    layer 15 alone, score variance 0.497, seed 0")
+
+
 def test_a_long_path_to_a_model_leaves_room_for_layer_and_strength(found):
     name = "/a" * 60 + "/model"
     first = str(replace(found, model=found.model | {"name": name})).splitlines()[0]
