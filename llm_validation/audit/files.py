@@ -1,4 +1,4 @@
-"""What an audit writes: results.json, the witness and the representative."""
+"""What an audit writes: results.json, the witness, the representative, what a proof allows."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ def write_audit(audit: Audit, out: Path, command: list[str]) -> list[Path]:
         vectors["witness"] = audit.witness.vector
     if np.linalg.norm(audit.representative) > NEGLIGIBLE * audit.vector.norm:
         vectors["representative"] = audit.representative
+    if audit.symmetry is not None and audit.symmetry.holds:
+        # The proof's own witness: v + c 1, c as large as v's entries are.
+        size = audit.vector.norm / np.sqrt(audit.vector.vector.size)
+        vectors["shifted"] = audit.vector.vector + size
     written = [out / "results.json"]
     for name, values in vectors.items():
         derived = replace(

@@ -7,9 +7,11 @@ import pytest
 
 from identifiability.errors import InvalidInput
 from identifiability.verdict import CertificateKind, Verdict
+from llm_validation.audit.files import write_audit
 from llm_validation.audit.prompts import Halves
 from llm_validation.continuation import Continuation
 from llm_validation.extraction import encode
+from llm_validation.vectors import read_vector
 from tests.llm_validation.architectures import WIDTH
 from tests.llm_validation.audit.small_model import COUNT, PROMPTS, audited
 
@@ -108,3 +110,19 @@ def test_a_vector_of_zeros_is_bad_input(gpt2, layer, seed, in_file, tmp_path):
     with pytest.raises(InvalidInput, match="steers nothing"):
         audited(gpt2, given, layer, seed=seed, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_proof_s_own_witness_is_written_and_gives_the_same_outputs(gpt2, llama, tmp_path):
+    vector = 0.4 * np.random.default_rng(0).standard_normal(WIDTH)
+    write_audit(audited(gpt2, vector, 1, seed=0), tmp_path / "gpt2", ["audit"])
+    shifted = read_vector(tmp_path / "gpt2/shifted.safetensors", layer=1).vector
+    np.testing.assert_allclose(shifted - vector, np.linalg.norm(vector) / WIDTH**0.5, rtol=1e-6)
+    there = Continuation(gpt2, encode(gpt2, PROMPTS[0]), 1)
+    one, other, none = (
+        there(there.state + there.state.new_tensor(x)).double().log_softmax(-1).numpy()
+        for x in (vector, shifted, 0 * vector)
+    )
+    np.testing.assert_allclose(other, one, atol=1e-6)  # files hold float32
+    assert np.abs(one - none).max() > 1e-3
+    write_audit(audited(llama, vector, 1, seed=0), tmp_path / "llama", ["audit"])
+    assert not (tmp_path / "llama/shifted.safetensors").exists()
