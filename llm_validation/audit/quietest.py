@@ -26,4 +26,4 @@ def quietest_step(
         cluster_bootstrap(lambda kl: kl.mean(axis=1), [seen[:, way]], rng=rng, positive=True)
         for way in range(2)
     ]
-    return min(ways, key=lambda way: way.low)
+    return min(ways, key=lambda way: (way.low, way.estimate))

@@ -136,8 +136,8 @@ def _sparsity(vector: np.ndarray, size: ClassSize) -> Recovery:
     entries = support_size(vector)
     visible = size.width - size.dimension
     least, most = size.width - size.high, size.width - size.low
-    # Beyond min(2k, d) seen, some 2k-sparse vector is invisible whatever the support, so that not
-    # every k-sparse code is unique. That decides nothing of this v's own.
+    # Where fewer than min(2k, d) directions are seen, some 2k-sparse vector is invisible whatever
+    # the support, so that not every k-sparse code is unique: that decides nothing of this v's own.
     wanted = min(2 * entries, size.width)
     holds = False if wanted > most else True if least == size.width else None
     needs = f"min(2k, d) = {wanted} visible ({visible} here)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from identifiability.statistics import cluster_bootstrap
 from identifiability.store import Store
 from llm_validation.audit.bench import Bench, Case
 from llm_validation.audit.quietest import quietest_step
@@ -28,7 +29,7 @@ def test_it_is_the_less_visible_way_along_the_least_eigenvector(llama, tmp_path)
         seen = quietest_step(bench, cases, found, np.random.default_rng(1))
 
     _, vectors = np.linalg.eigh(np.mean(metrics, axis=0))
-    means = []
+    rng, ways = np.random.default_rng(1), []
     for sign in (1, -1):
         step = sign * np.linalg.norm(base) * vectors[:, 0]
         kl = []
@@ -37,7 +38,8 @@ def test_it_is_the_less_visible_way_along_the_least_eigenvector(llama, tmp_path)
                 one(x).double().log_softmax(-1) for x in (state, state + state.new_tensor(step))
             )
             kl.append(float((p.exp() * (p - q)).sum()))
-        means.append(np.mean(kl))
-    assert seen.low < seen.estimate
-    assert min(abs(seen.estimate / mean - 1) for mean in means) < 1e-5
-    assert seen.estimate == pytest.approx(min(means), rel=0.5)
+        means = cluster_bootstrap(lambda x: x.mean(axis=1), [np.array(kl)], rng=rng, positive=True)
+        ways.append((means.low, float(np.mean(kl))))
+    assert ways[0][1] != pytest.approx(ways[1][1], rel=1e-2)
+    # Not the same bits, so that the eigenvector's sign may differ: either order of the two draws.
+    assert (seen.low, seen.estimate) == pytest.approx(min(ways), rel=1e-3)
