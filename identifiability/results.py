@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from identifiability.choose import shown_path
+from identifiability.choose import shortened, shown_path
 from identifiability.errors import InvalidInput
 from identifiability.plain_file import plain_file
 from identifiability.verdict import plain
@@ -21,6 +21,7 @@ from identifiability.verdict import plain
 DISTRIBUTION = "steering-identifiability"
 SCHEMA = 1
 
+_WRITTEN_BY = "write it with --out of verify, toy, llm or audit"
 _NUMERIC_PACKAGES = ("numpy", "scipy", "sympy", "python-flint", "torch", "transformers")
 
 
@@ -93,18 +94,20 @@ def read_json(path: Path) -> dict[str, Any]:
         text = plain_file(path).read_text(encoding="utf-8")
         content = json.loads(text, parse_constant=_refuse_constant)
     except FileNotFoundError as error:
-        raise InvalidInput(
-            f"no results at {path}; run `identifiability verify --out {path.parent}` first"
-        ) from error
+        raise InvalidInput(f"no results at {shown_path(path)}; {_WRITTEN_BY}") from error
     except InvalidInput:
         raise
     except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, JSON or number
         raise InvalidInput(
-            f"{path} is not a results file ({error}); write it again with `identifiability verify`"
+            f"{shown_path(path)} is not a results file ({error}); {_WRITTEN_BY}"
         ) from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        found = content.get("schema") if isinstance(content, dict) else type(content).__name__
-        raise InvalidInput(f"{path} must hold results of schema {SCHEMA}, got {found}; run again")
+        is_object = isinstance(content, dict)
+        found = shortened(content.get("schema")) if is_object else type(content).__name__
+        raise InvalidInput(
+            f"{shown_path(path)} must hold results of schema {SCHEMA}, got {found}; "
+            "run its command again with this version"
+        )
     return content
 
 

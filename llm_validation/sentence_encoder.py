@@ -17,6 +17,7 @@ from llm_validation.embedded import EMBEDDED, require_packages
 from llm_validation.encoder_structure import Encoder, encoder_of, is_encoder
 from llm_validation.loading import check_dtype, read, torch_device
 from llm_validation.precision import true_precision
+from llm_validation.unicode_text import check_unicode
 
 DEFAULT_ENCODER = "all-minilm-l6-v2"
 _TEXTS_AT_ONCE = 32
@@ -138,7 +139,7 @@ def embed(encoder: Any, texts: Sequence[str]) -> np.ndarray:
     Raises
     ------
     InvalidInput
-        If ``texts`` is not a list of texts, or one is longer than the context.
+        If ``texts`` is not a list of texts, or one is no Unicode or longer than the context.
     """
     parts = encoder_of(encoder)
     if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
@@ -159,13 +160,15 @@ def text_ids(encoder: Encoder, text: str) -> list[int]:
     Raises
     ------
     InvalidInput
-        If the encoder came without a tokenizer, or the text is longer than its context.
+        If the encoder came without a tokenizer, or the text holds half of a surrogate pair or is
+        longer than the context.
     """
     if encoder.tokenizer is None:
         raise InvalidInput(
             f"{type(encoder.model).__name__} comes without a tokenizer, expected token ids; "
             "pass those, or call load_encoder"
         )
+    check_unicode(text, "text")
     ids = encoder.tokenizer(text, verbose=False)["input_ids"]
     if encoder.context is not None and len(ids) > encoder.context:
         raise InvalidInput(

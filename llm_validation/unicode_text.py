@@ -12,6 +12,12 @@ def is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
+def check_unicode(text: str, name: str) -> None:
+    """Raise ``InvalidInput``, with a message that begins with ``name``, if text is no Unicode."""
+    if not is_unicode(text):
+        raise InvalidInput(f"{name} must be Unicode text, got half of a surrogate pair; mend it")
+
+
 def as_text(value: Any, name: str) -> str:
     """The value, if it is text of more than white space.
 
@@ -22,6 +28,5 @@ def as_text(value: Any, name: str) -> str:
     """
     if not isinstance(value, str) or not value.strip():
         raise InvalidInput(f"{name} must be some text, got {value!r:.60}; write it")
-    if not is_unicode(value):
-        raise InvalidInput(f"{name} must be Unicode text, got half of a surrogate pair; mend it")
+    check_unicode(value, name)
     return value

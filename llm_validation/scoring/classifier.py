@@ -17,7 +17,7 @@ from llm_validation.embedded import require_packages
 from llm_validation.encoder_structure import encoder_of, is_encoder
 from llm_validation.loading import check_dtype, read, torch_device
 from llm_validation.precision import true_precision
-from llm_validation.unicode_text import is_unicode
+from llm_validation.unicode_text import check_unicode
 
 _TEXTS_AT_ONCE = 32
 # Tokenizers that were saved without a limit have 1e30 in its place.
@@ -79,8 +79,7 @@ class SequenceClassifier:
         return 1 if self.model.config.pad_token_id is None else _TEXTS_AT_ONCE
 
     def _ids(self, text: str) -> list[int]:
-        if not is_unicode(text):
-            raise InvalidInput("text must be Unicode text, got half of a surrogate pair; mend it")
+        check_unicode(text, "text")
         ids = self.tokenizer(text, verbose=False)["input_ids"]
         if not ids:
             raise InvalidInput(f"texts must have at least one token each, got {text!r}")

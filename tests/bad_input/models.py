@@ -15,6 +15,7 @@ from llm_validation import (
     encode,
     extract_vector,
     fisher_metrics,
+    load_encoder,
     mean_fisher,
     metric_error,
     pad,
@@ -161,6 +162,11 @@ REFUSED = (
     Refused("noise of NaN", lambda _: OutputCovariance.of(np.eye(2), np.nan), "0 or more"),
     Refused("a covariance that is no square", lambda _: OutputCovariance(ONES[None]), "(m, m)"),
     Refused("a decoder as an encoder", lambda r: EncoderContinuation(r.model, IDS, 0), "encoder"),
+    Refused(
+        "half of a surrogate pair to embed",
+        lambda _: embed(load_encoder(), ["a", "b \udfff"]),
+        "text must be Unicode text",
+    ),
     Refused("texts for a decoder", lambda r: embed(r.model, ["w3"]), "encoder"),
 )
 

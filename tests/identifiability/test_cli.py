@@ -80,7 +80,7 @@ def test_every_command_takes_what_is_promised_of_it(name):
         (["proofs", "--nonsense"], "No such option"),
         (["proofs", "N1", "--json", "/nowhere/at/all.json"], "cannot write"),
         (["proofs", "--list", "--json", "-"], "leave out --list"),
-        (["report", "/nowhere"], "no results at"),
+        (["report", "/nowhere"], "write it with --out of verify, toy, llm or audit"),
         (["models", "--seed", "-1"], "greater than or equal to"),
         (["verify", "--out", "/proc/nothing"], "--out must be a directory that can be written"),
         (["notebooks", "null_space"], "unknown notebook 'null_space'; did you mean"),

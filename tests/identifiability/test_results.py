@@ -49,6 +49,7 @@ def test_reading_back_and_each_way_to_be_wrong(tmp_path):
         ("[" * 10_000, "not a results file"),
         ("[]", "schema"),
         ('{"schema": 999}', "got 999"),
+        ('{"schema": "1\\n2"}', r"got '1\\n2'; run its command again"),
     ):
         path.write_text(text)
         with pytest.raises(InvalidInput, match=sentence):

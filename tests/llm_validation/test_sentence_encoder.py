@@ -170,6 +170,12 @@ def test_what_is_not_a_list_of_texts_is_one_sentence(minilm, texts):
         embed(minilm, texts)
 
 
+def test_half_of_a_surrogate_pair_is_one_sentence(minilm):
+    for call in (embed, lambda e, t: EncoderContinuation(e, t[0], 1)):
+        with pytest.raises(InvalidInput, match="text must be Unicode text, got half of a surr"):
+            call(minilm, ["hello \ud83d there"])
+
+
 def test_no_texts_have_no_embeddings(minilm):
     assert embed(minilm, []).shape == (0, 384)
 
