@@ -12,7 +12,8 @@ singular direction of J, and nothing of what J does not see. Four predictions:
   least 0.95 where that rounding and what other prompts' Jacobians leave unseen of v allow it, and
   within 0.1 of what they allow where that is less;
 * **curvature**: at strengths where rounding is nothing, the error grows as α²: the slope of its
-  logarithm is 2, within a half. The slope of one-sided differences would be 1.
+  logarithm is 2, within a half. The slope of one-sided differences would be 1. Where rounding is
+  more than a tenth of the squared error after all, nothing is concluded.
 
 The cosine to v at the strengths of theory.md's table is reported and not judged: the size of the
 curvature has no prediction from other prompts. ``LeastSquaresRecovery`` makes every estimate; it
@@ -41,7 +42,8 @@ from llm_validation.claims.planted.recovered_vector import (
     WHOLE,
     Planted,
     judged_cosine,
-    judged_error,
+    judged_size,
+    judged_slope,
 )
 from llm_validation.claims.planted.rounding_prediction import (
     expected_cosines,
@@ -204,7 +206,12 @@ def _judged(setting: Setting, arm: Arm, found: Sequence[LinearBlock]) -> ClaimRe
         errors = estimates - np.array([block.seen(vector) for block in found])[:, None]
         errors = errors if data.basis is None else errors @ data.basis
         squares = np.sum(errors**2, axis=-1) / (vector @ vector)  # (blocks, strengths)
-        value, judgement = judged_error(data, squares, rng)
+        if data.predicted is not None:
+            value, judgement = judged_size(data.predicted, squares[:, 0], rng)
+        else:
+            weak, strong = data.strengths
+            rounding = rounding_errors(found, vector, weak, data.basis)
+            value, judgement = judged_slope((weak, strong), squares, rounding, rng)
     return result(
         setting,
         prediction,

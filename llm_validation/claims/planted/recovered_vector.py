@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from identifiability.statistics import Interval, cluster_bootstrap
-from llm_validation.claims.claim import Judgement, Prediction
+from llm_validation.claims.claim import Judgement, Outcome, Prediction
 from llm_validation.claims.judgement import (
     COSINE_MARGIN,
     RECOVERED,
@@ -19,6 +19,11 @@ from llm_validation.claims.judgement import (
 SLOPE, SLOPE_MARGIN = 2.0, 0.5
 """Half a power tells 2 from the 1 of one-sided differences and the 3 of one order more; the next
 order in the odd difference is a few per cent of this one."""
+
+ROUNDING_SHARE = 0.1
+"""Of the squared error at the weaker strength: rounding that makes up so much of it changes the
+slope between strengths a factor of two apart by 0.08, a sixth of ``SLOPE_MARGIN``. Where it is more
+the slope is that of rounding, -1, as much as that of curvature."""
 
 WHOLE = "cosine to all of v"
 
@@ -52,19 +57,32 @@ def judged_cosine(
     return value, within(value, low, high, "cosine")
 
 
-def judged_error(
-    data: Planted, squares: np.ndarray, rng: np.random.Generator
+def judged_slope(
+    strengths: tuple[float, float],
+    squares: np.ndarray,
+    rounding: np.ndarray,
+    rng: np.random.Generator,
 ) -> tuple[Interval, Judgement]:
-    """Of squared errors (blocks, strengths): their size where it is predicted, else their slope."""
-    if data.predicted is None:
-        rise = np.log(squares[:, 1] / squares[:, 0]) / 2
-        slopes = rise / np.log(data.strengths[1] / data.strengths[0])
-        value = cluster_bootstrap(lambda x: x.mean(axis=1), [slopes], rng=rng)
-        return value, within(value, SLOPE - SLOPE_MARGIN, SLOPE + SLOPE_MARGIN, "slope")
-    value = cluster_bootstrap(lambda x: x.mean(axis=1), [squares[:, 0]], rng=rng, positive=True)
+    """Of squared errors (blocks, 2) at two strengths, with what rounding makes of the first."""
+    rise = np.log(squares[:, 1] / squares[:, 0]) / 2
+    value = cluster_bootstrap(
+        lambda x: x.mean(axis=1), [rise / np.log(strengths[1] / strengths[0])], rng=rng
+    )
+    share = float(rounding.mean() / squares[:, 0].mean())
+    if share > ROUNDING_SHARE:
+        reason = f"rounding is {share:.0%} of the squared error, over {ROUNDING_SHARE:.0%}"
+        return value, Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
+    return value, within(value, SLOPE - SLOPE_MARGIN, SLOPE + SLOPE_MARGIN, "slope")
+
+
+def judged_size(
+    predicted: np.ndarray, squares: np.ndarray, rng: np.random.Generator
+) -> tuple[Interval, Judgement]:
+    """Of squared errors (blocks,), predicted from other blocks."""
+    value = cluster_bootstrap(lambda x: x.mean(axis=1), [squares], rng=rng, positive=True)
     log_ratio = cluster_bootstrap(
         lambda m, p: m.mean(axis=1) - p.mean(axis=1),
-        [np.log(squares[:, 0]), np.log(data.predicted)],
+        [np.log(squares), np.log(predicted)],
         rng=rng,
     )
     return value, within_band(log_ratio)

@@ -107,6 +107,17 @@ def test_curvature_has_slope_two_and_one_sided_differences_do_not():
 
 
 @pytest.mark.usefixtures("twelve")
+@pytest.mark.parametrize(("noise", "judged"), [(1e-3, True), (6e-3, False)])
+def test_a_slope_that_is_that_of_rounding_is_no_verdict(noise, judged, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.NOISE", NOISE * noise)
+    slopes = [row for (arm, _), row in rows(noisy(1.0)).items() if arm.startswith("curvature")]
+    assert len(slopes) == 2
+    assert all(("rounding is" in row.reason) != judged for row in slopes)
+    if not judged:
+        assert all(row.verdict is Outcome.INCONCLUSIVE for row in slopes)
+
+
+@pytest.mark.usefixtures("twelve")
 def test_rows_of_cosines_say_what_the_estimator_foresaw_and_what_it_saw():
     found = rows(noisy(1.0))
     said = "said before, by other prompts, all of v; by these the same"

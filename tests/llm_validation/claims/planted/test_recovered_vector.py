@@ -8,10 +8,13 @@ import pytest
 from llm_validation.claims.claim import Outcome, Prediction
 from llm_validation.claims.planted.recovered_vector import (
     RECOVERED,
+    ROUNDING_SHARE,
+    SLOPE,
+    SLOPE_MARGIN,
     WHOLE,
-    Planted,
     judged_cosine,
-    judged_error,
+    judged_size,
+    judged_slope,
 )
 
 BLOCKS = 12
@@ -55,8 +58,8 @@ def test_cosines_where_curvature_matters_are_reported_and_not_judged():
 )
 def test_squared_errors_are_within_a_factor_of_two(factor, outcome):
     errors = np.exp(spread(-7, 0.3))
-    data = Planted(0, 2, (0.001,), "", predicted=np.exp(spread(-7, 0.3, seed=3)))
-    value, judgement = judged_error(data, factor * errors[:, None], np.random.default_rng(1))
+    stated = np.exp(spread(-7, 0.3, seed=3))
+    value, judgement = judged_size(stated, factor * errors, np.random.default_rng(1))
     assert judgement.outcome is outcome
     assert value.estimate == pytest.approx(factor * errors.mean())
 
@@ -68,7 +71,26 @@ def test_squared_errors_are_within_a_factor_of_two(factor, outcome):
 def test_the_slope_is_that_of_the_error_and_not_of_its_square(power, outcome):
     strengths = (0.125, 0.25)
     errors = np.exp(spread(0, 0.5))[:, None] * np.array(strengths) ** power
-    data = Planted(0, 2, strengths, "")
-    value, judgement = judged_error(data, errors**2, np.random.default_rng(1))
+    rng = np.random.default_rng(1)
+    value, judgement = judged_slope(strengths, errors**2, np.zeros(BLOCKS), rng)
     assert judgement.outcome is outcome
     assert value.estimate == pytest.approx(power)
+
+
+@pytest.mark.parametrize(
+    ("share", "outcome"), [(0.09, Outcome.CONFIRMED), (0.12, Outcome.INCONCLUSIVE)]
+)
+def test_a_slope_is_judged_where_rounding_is_at_most_a_tenth_of_the_error(share, outcome):
+    squares = np.exp(spread(0, 0.5))[:, None] * np.array([1.0, 16.0])
+    _, judgement = judged_slope(
+        (0.125, 0.25), squares, share * squares[:, 0], np.random.default_rng(1)
+    )
+    assert judgement.outcome is outcome
+    assert ("rounding is 12%" in judgement.reason) == (outcome is Outcome.INCONCLUSIVE)
+
+
+def test_rounding_that_was_let_through_moves_the_slope_by_less_than_its_margin():
+    error, rounding = np.array([1.0, 16.0]), ROUNDING_SHARE * np.array([1.0, 0.25])
+    clean = (1 - ROUNDING_SHARE) * error
+    moved = abs(np.log2((clean + rounding)[1] / (clean + rounding)[0]) / 2 - SLOPE)
+    assert 0.05 < moved < SLOPE_MARGIN / 5
