@@ -1,4 +1,4 @@
-"""The readers that are fuzzed: vectors in every format, traits, prompts, results."""
+"""The readers that are fuzzed: vectors in every format, traits, prompts, results, the report."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from identifiability.results import SCHEMA, read_json
+from identifiability.reporting.build import build_report
+from identifiability.results import SCHEMA, provenance, read_json, write_json
 from llm_validation.audit.prompts import read_prompts
 from llm_validation.dataset import load_prompts, load_trait
 from llm_validation.vectors import SteeringVector, read_vectors, write_vectors
+from tests.identifiability.reporting import audit_examples, examples, toy_examples
 from tools import fuzz_edits as edits
 from tools.fuzz import Target
 
@@ -72,6 +74,28 @@ def _write_results(path: Path) -> None:
     path.write_text(json.dumps({"schema": SCHEMA, "claims": [row], "provenance": {"seed": 0}}))
 
 
+def _report(path: Path) -> list[float]:
+    folder = path.parent / "reported"
+    folder.mkdir(exist_ok=True)
+    path.replace(folder / "results.json")
+    return [build_report(folder).stat().st_size]
+
+
+def _write_claims(path: Path) -> None:
+    rows = [examples.row(), *examples.efficacy_rows()]
+    curves = {"orthogonal_efficacy": examples.efficacy_draws(), "strength_sweep": examples.doses()}
+    results = examples.llm(claims=rows, sweeps=examples.sweep(), curves=curves)
+    write_json(path, results | {"provenance": provenance(0, [])})
+
+
+def _write_toy(path: Path) -> None:
+    write_json(path, toy_examples.toy() | {"provenance": provenance(0, [])})
+
+
+def _write_audit(path: Path) -> None:
+    write_json(path, audit_examples.audit())
+
+
 _ONE_VECTOR = partial(_write_vectors, layers=(1,))
 _TREE = (edits.spoiled_json,)
 
@@ -92,6 +116,9 @@ TARGETS = {
     ),
     "txt": Target(".txt", _prompts, lambda p: _lines(p, "one", "two"), (edits.spoiled_lines,)),
     "results": Target(".json", _results, _write_results, _TREE),
+    "claims page": Target(".json", _report, _write_claims, _TREE),
+    "audit page": Target(".json", _report, _write_audit, _TREE),
+    "toys page": Target(".json", _report, _write_toy, _TREE),
 }
 
 

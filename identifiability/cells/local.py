@@ -16,6 +16,9 @@ from identifiability.cell import Cell
 from identifiability.cells.execution import ONE_THREAD, Outcome, execute
 
 _IDLE = 300  # s a worker is kept for the next cells, with the contexts that it has built
+_GROWTH = 4 * 2**30
+"""Bytes by which a worker may grow after its first cell. loky takes 300 MB for a leak and replaces
+the worker: a model copied to float64 is more, and would be copied again for every cell."""
 
 
 def computed_locally(cells: Sequence[Cell], workers: int) -> Iterator[tuple[Cell, Outcome]]:
@@ -57,7 +60,7 @@ def _until_a_worker_is_killed(
     in_flight: dict[Future[Outcome], Cell] = {}
     mistake: Future[Outcome] | None = None
     with warnings.catch_warnings():
-        # loky replaces a worker whose memory grew, as it does when torch is imported, and says so.
+        # loky replaces a worker whose memory grew by more than ``_GROWTH``, and says so.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
         try:
             while (waiting and not killed and not mistake) or in_flight:
@@ -109,13 +112,16 @@ def _executor(workers: int) -> Any:
         max_nbytes=None,
         env=ONE_THREAD,
         # At the start of a worker, not of its first cell: a parent can be killed between the two.
-        initializer=_end_with,
-        initargs=(os.getpid(),),
+        initializer=_begin,
+        initargs=(os.getpid(), _GROWTH),
     )
 
 
-def _end_with(parent: int) -> None:
-    """End this worker soon after a parent that was killed: its results would go nowhere."""
+def _begin(parent: int, growth: int) -> None:
+    """Let this worker grow, and end it soon after a parent that was killed."""
+    from joblib.externals.loky import process_executor
+
+    process_executor._MAX_MEMORY_LEAK_SIZE = growth  # no argument of loky's sets it
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -12,6 +12,7 @@ from typing import Any
 
 from identifiability.mathml import mathml
 from identifiability.notebooks.build import INJECTED
+from identifiability.reporting.template import template
 from identifiability.results import version
 
 _UNDESCRIBED = "Figure drawn by the code above."
@@ -21,17 +22,8 @@ _LIGHT, _DARK = "default", "github-dark"
 
 def page(notebook: Any) -> str:
     """The page as text, from a notebook that was executed."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("identifiability.notebooks", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     report = files("identifiability.reporting") / "report.css"
-    return environment.get_template("page.html").render(
+    return template("identifiability.notebooks", "page.html").render(
         title=_title(notebook),
         style=report.read_text(encoding="utf-8"),
         light=_code_style(_LIGHT),

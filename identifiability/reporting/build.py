@@ -9,6 +9,7 @@ from typing import Any
 
 from jinja2 import UndefinedError
 
+from identifiability.choose import shortened, shown_path
 from identifiability.errors import InvalidInput
 from identifiability.results import output_directory, read_json, replacing
 
@@ -28,32 +29,40 @@ def build_report(directory: Path, formats: Sequence[str] = ()) -> Path:
     Raises
     ------
     InvalidInput
-        If there are no results, they cannot be read, a format is unknown, or the report cannot be
-        written.
+        If there are no results, they cannot be read or are not as this version writes them, a
+        format is unknown, or the report cannot be written.
     """
     from identifiability.reporting.page import render
 
     _check_formats(formats)
-    with _complete(directory):
+    with _as_written(directory):
         results = joined(directory)
         page = render(results)
     target = output_directory(directory / "report") / "index.html"
     with replacing(target) as stream:
         stream.write(page.encode())
     if formats:
-        write_figures(results, directory / "figures", formats)
+        with _as_written(directory):
+            write_figures(results, directory / "figures", formats)
     return target
 
 
 @contextmanager
-def _complete(directory: Path) -> Iterator[None]:
-    """What the page shows is all there, or one sentence."""
+def _as_written(directory: Path) -> Iterator[None]:
+    """The results are such as this version writes, or one sentence.
+
+    Nothing describes all that results may hold, so that it is seen where a page or a figure trips
+    over it; the error itself is the cause of the one raised.
+    """
     try:
         yield
-    except (UndefinedError, KeyError, TypeError, AttributeError) as error:
+    except InvalidInput:
+        raise
+    except (UndefinedError, LookupError, TypeError, AttributeError, ValueError) as error:
+        what = shortened(f"{type(error).__name__}: {error}")
         raise InvalidInput(
-            f"{directory / 'results.json'} lacks what a report shows ({error!r:.80}); write it "
-            "again with --out of verify, toy, llm or audit"
+            f"{shown_path(directory / 'results.json')} is not as this version writes it ({what}); "
+            "write it again with --out of verify, toy, llm or audit"
         ) from error
 
 

@@ -10,6 +10,7 @@ from identifiability.errors import InvalidInput
 from identifiability.mathml import mathml
 from identifiability.reporting import drawing, gallery, tables
 from identifiability.reporting.inline import inline
+from identifiability.reporting.template import template
 
 _BROAD = 7.0
 """Inches from which on a picture takes the whole width, and on a phone scrolls in its own box."""
@@ -17,20 +18,10 @@ _BROAD = 7.0
 
 def render(results: dict[str, Any]) -> str:
     """The page as text, from results as ``build.joined`` gives them."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("identifiability.reporting", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     filters = (formula, number, interval, spaced, verdict_mark)
-    environment.filters |= {one.__name__: one for one in filters}
     folder = files("identifiability.reporting")
     llm = results["llm"]
-    return environment.get_template("report.html").render(
+    return template("identifiability.reporting", "report.html", filters).render(
         results=results,
         style=(folder / "report.css").read_text(encoding="utf-8"),
         script=(folder / "report.js").read_text(encoding="utf-8"),

@@ -81,8 +81,10 @@ def _pairs_needed(differences: np.ndarray) -> Counts:
 
 
 def _pairs(difference: float, deviation: float) -> int | None:
-    if difference == 0 or deviation == 0:
+    if difference == 0:
         return None
+    if deviation == 0:
+        return 2  # the fewest that a t test takes; equal differences make t infinite
     try:
         return samples_needed(deviation=deviation, difference=difference, target=1 - ERROR)
     except InvalidInput:

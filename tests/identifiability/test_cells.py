@@ -164,6 +164,17 @@ def test_a_worker_with_other_code_is_refused(monkeypatch):
         execute(pickle.loads(pickle.dumps(sent)), key)
 
 
+def test_workers_that_grow_keep_what_they_built(tmp_path):
+    """loky's own limit is 300 MB after the first cell, looked at once a second."""
+    note = tmp_path / "note"
+    cells = [cell("keeps", n=n, note=str(note), size=150 * 2**20) for n in range(10)]
+    with Store(tmp_path) as store:
+        assert not run_cells(cells, store, workers=2).missing
+    processes = note.read_text().split()
+    assert len(processes) == 10
+    assert len(set(processes)) == 2
+
+
 def test_no_workers_are_refused(tmp_path):
     with Store(tmp_path) as store, pytest.raises(InvalidInput, match="workers must be at least 1"):
         run_cells([], store, workers=0)

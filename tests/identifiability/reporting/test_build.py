@@ -102,6 +102,6 @@ def test_results_of_unknown_origin_are_refused_in_one_sentence(tmp_path):
 )
 def test_results_that_lack_what_a_report_shows_are_one_sentence(tmp_path, content):
     (tmp_path / "results.json").write_text(content)
-    with pytest.raises(InvalidInput, match=r"lacks what a report shows .*; write it again"):
+    with pytest.raises(InvalidInput, match=r"is not as this version writes .*; write it again"):
         build_report(tmp_path)
     assert not (tmp_path / "report").exists()

@@ -100,6 +100,10 @@ def test_pairs_by_the_score_come_with_their_range(found):
     clear = replace(scored, differences=differences + 3)
     value, most, fewest = Power.of(found.witness, clear, found.observable).score
     assert fewest <= value <= most
+    equal = replace(scored, differences=np.full(16, 3.0))
+    assert Power.of(found.witness, equal, found.observable).score == (2, 2, 2)
+    none = replace(scored, differences=np.zeros(16))
+    assert Power.of(found.witness, none, found.observable).score == (None, None, None)
     power = replace(found.power, score=(40, None, 12))
     assert "Power: 40 prompts [12, endless] by the score" in str(replace(found, power=power))
 
