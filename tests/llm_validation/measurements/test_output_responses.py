@@ -8,6 +8,7 @@ import torch
 
 from identifiability.errors import InvalidInput
 from llm_validation.continuation import Continuation
+from llm_validation.measurements import output_responses
 from llm_validation.measurements.output_responses import measure
 from llm_validation.measurements.unembedding_atoms import measure as atoms
 from tests.llm_validation.architectures import WIDTH, prompt
@@ -15,10 +16,11 @@ from tests.llm_validation.full_forward import full_logits
 from tests.llm_validation.tiny_language_model import tiny_language_model
 
 IDS, TOKENS, SHARE = prompt(9), [40, 3, 17], 0.02
-UNITS = np.linalg.qr(np.random.default_rng(0).standard_normal((WIDTH, 2)))[0].T
+UNITS = np.linalg.qr(np.random.default_rng(0).standard_normal((WIDTH, 5)))[0].T
 
 
-def test_responses_are_those_of_full_forward_passes_and_gradients_autograds():
+def test_responses_are_those_of_full_forward_passes_and_gradients_autograds(monkeypatch):
+    monkeypatch.setattr(output_responses, "_AT_ONCE", 2)  # the last pass has one direction
     model = tiny_language_model("gemma2")
     found = measure(
         model, ids=IDS[0].tolist(), layer=1, tokens=TOKENS, directions=UNITS, share=SHARE
