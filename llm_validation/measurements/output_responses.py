@@ -51,7 +51,8 @@ def measure(
     size = share * float(there.state.norm())
     responses = np.zeros((len(directions), len(tokens)))
     with torch.no_grad():
-        rows = states(decoder_of(model), directions, "directions") if len(directions) else []
+        none = there.state[None][:0]
+        rows = states(decoder_of(model), directions, "directions") if len(directions) else none
         for start in range(0, len(rows), _AT_ONCE):
             steps = size * rows[start : start + _AT_ONCE]
             ahead, back = there(there.state + torch.cat([steps, -steps])).double().chunk(2)
