@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import sys
@@ -21,7 +22,9 @@ from identifiability.verdict import plain
 DISTRIBUTION = "steering-identifiability"
 SCHEMA = 1
 
-_WRITTEN_BY = "write it with --out of verify, toy, llm or audit"
+WRITTEN_BY = "--out of verify, toy, llm or audit"
+"""What writes results, for sentences that ask for them."""
+
 _NUMERIC_PACKAGES = ("numpy", "scipy", "sympy", "python-flint", "torch", "transformers")
 
 
@@ -92,14 +95,16 @@ def read_json(path: Path) -> dict[str, Any]:
     """A results file, or one sentence about what is wrong with it."""
     try:
         text = plain_file(path).read_text(encoding="utf-8")
-        content = json.loads(text, parse_constant=_refuse_constant)
+        content = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except FileNotFoundError as error:
-        raise InvalidInput(f"no results at {shown_path(path)}; {_WRITTEN_BY}") from error
+        raise InvalidInput(
+            f"no results at {shown_path(path)}; write it with {WRITTEN_BY}"
+        ) from error
     except InvalidInput:
         raise
     except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, JSON or number
         raise InvalidInput(
-            f"{shown_path(path)} is not a results file ({error}); {_WRITTEN_BY}"
+            f"{shown_path(path)} is not a results file ({error}); write it with {WRITTEN_BY}"
         ) from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         is_object = isinstance(content, dict)
@@ -109,6 +114,11 @@ def read_json(path: Path) -> dict[str, Any]:
             "run its command again with this version"
         )
     return content
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if math.isfinite(number) else _refuse_constant(digits)
 
 
 def _refuse_constant(name: str) -> Any:

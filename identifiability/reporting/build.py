@@ -11,7 +11,7 @@ from jinja2 import UndefinedError
 
 from identifiability.choose import shortened, shown_path
 from identifiability.errors import InvalidInput
-from identifiability.results import output_directory, read_json, replacing
+from identifiability.results import WRITTEN_BY, output_directory, read_json, replacing
 
 
 def build_report(directory: Path, formats: Sequence[str] = ()) -> Path:
@@ -37,10 +37,10 @@ def build_report(directory: Path, formats: Sequence[str] = ()) -> Path:
     _check_formats(formats)
     with _as_written(directory):
         results = joined(directory)
-        page = render(results)
+        page = render(results).encode()  # half of a surrogate pair cannot be
     target = output_directory(directory / "report") / "index.html"
     with replacing(target) as stream:
-        stream.write(page.encode())
+        stream.write(page)
     if formats:
         with _as_written(directory):
             write_figures(results, directory / "figures", formats)
@@ -58,11 +58,11 @@ def _as_written(directory: Path) -> Iterator[None]:
         yield
     except InvalidInput:
         raise
-    except (UndefinedError, LookupError, TypeError, AttributeError, ValueError) as error:
+    except _NOT_AS_WRITTEN as error:
         what = shortened(f"{type(error).__name__}: {error}")
         raise InvalidInput(
-            f"{shown_path(directory / 'results.json')} is not as this version writes it ({what}); "
-            "write it again with --out of verify, toy, llm or audit"
+            f"the results in {shown_path(directory)} are not as this version writes them ({what}); "
+            f"write them again with {WRITTEN_BY}"
         ) from error
 
 
@@ -88,8 +88,8 @@ def joined(directory: Path) -> dict[str, Any]:
     results = read_json(directory / "results.json")
     if "provenance" not in results:
         raise InvalidInput(
-            f"{directory / 'results.json'} must say where it comes from, got no provenance; "
-            "write it with --out of verify, toy, llm or audit"
+            f"{shown_path(directory / 'results.json')} must say where it comes from, got no "
+            f"provenance; write it with {WRITTEN_BY}"
         )
     whole = {"proofs": None, "toy": None, "llm": None, "audits": {}}
     part = next((p for p, key in _PARTS.items() if key in results), None)
@@ -104,6 +104,17 @@ def joined(directory: Path) -> dict[str, Any]:
         "audits": whole["audits"] | {n: r for n, r in found.items() if _PARTS["audits"] in r}
     }
 
+
+# No LookupError: a template that is not there is one, and no fault of the results.
+_NOT_AS_WRITTEN = (
+    UndefinedError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    ValueError,
+    ArithmeticError,
+)
 
 # What only that part's results have; an audit has claims too, and comes first.
 _PARTS = {"audits": "vector", "toy": "runs", "llm": "claims"}

@@ -13,7 +13,8 @@ from llm_validation.models import LanguageModel
 from llm_validation.structure import decoder_of
 
 _AT_ONCE = 32
-"""Directions in one pass, which reads the weights once for all of them: 25 MB of logits."""
+"""Directions in one pass, which reads the weights once for all of them; twice as many rows of
+logits, 13 MB in float32 at 50,000 tokens."""
 
 
 def measure(
@@ -55,7 +56,8 @@ def measure(
         rows = states(decoder_of(model), directions, "directions") if len(directions) else none
         for start in range(0, len(rows), _AT_ONCE):
             steps = size * rows[start : start + _AT_ONCE]
-            ahead, back = there(there.state + torch.cat([steps, -steps])).double().chunk(2)
-            found = (ahead - back)[:, tokens] / (2 * size)
+            logits = there(there.state + torch.cat([steps, -steps]))[:, tokens]
+            ahead, back = logits.double().chunk(2)
+            found = (ahead - back) / (2 * size)
             responses[start : start + len(steps)] = found.cpu().numpy()
     return {"gradients": gradients, "responses": responses}

@@ -48,6 +48,7 @@ def test_reading_back_and_each_way_to_be_wrong(tmp_path):
         ("{", "not a results file"),
         ("[" * 10_000, "not a results file"),
         ("[]", "schema"),
+        ('{"schema": 1, "x": 1e999}', "it holds 1e999, where a missing number is null"),
         ('{"schema": 999}', "got 999"),
         ('{"schema": "1\\n2"}', r"got '1\\n2'; run its command again"),
     ):

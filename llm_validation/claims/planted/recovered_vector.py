@@ -22,8 +22,8 @@ order in the odd difference is a few per cent of this one."""
 
 ROUNDING_SHARE = 0.1
 """Of the squared error at the weaker strength: rounding that makes up so much of it changes the
-slope between strengths a factor of two apart by 0.08, a sixth of ``SLOPE_MARGIN``. Where it is more
-the slope is that of rounding, -1, as much as that of curvature."""
+slope between strengths a factor of two apart by 0.08, a sixth of ``SLOPE_MARGIN``; in the mean over
+blocks, as the slope is. The more there is, the nearer the slope comes to that of rounding, -1."""
 
 WHOLE = "cosine to all of v"
 
@@ -68,9 +68,12 @@ def judged_slope(
     value = cluster_bootstrap(
         lambda x: x.mean(axis=1), [rise / np.log(strengths[1] / strengths[0])], rng=rng
     )
-    share = float(rounding.mean() / squares[:, 0].mean())
+    share = float(np.mean(rounding / squares[:, 0]))
     if share > ROUNDING_SHARE:
-        reason = f"rounding is {share:.0%} of the squared error, over {ROUNDING_SHARE:.0%}"
+        reason = (
+            f"rounding is {share:.1%} of the squared error at alpha = {strengths[0]:g}, "
+            f"over {ROUNDING_SHARE:.0%}"
+        )
         return value, Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
     return value, within(value, SLOPE - SLOPE_MARGIN, SLOPE + SLOPE_MARGIN, "slope")
 

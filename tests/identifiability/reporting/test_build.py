@@ -1,5 +1,7 @@
 """From a directory of results to the report and to files of its figures."""
 
+import json
+
 import pytest
 
 from identifiability.errors import InvalidInput
@@ -97,11 +99,20 @@ def test_results_of_unknown_origin_are_refused_in_one_sentence(tmp_path):
         build_report(tmp_path)
 
 
+@pytest.mark.parametrize("change", [{"trait": "\ud83d"}, {"alpha": 10**400}])
+def test_results_that_cannot_be_shown_are_one_sentence(tmp_path, change):
+    odd = _llm() | {"claims": [examples.row(**change)]}
+    (tmp_path / "results.json").write_text(json.dumps(odd))
+    with pytest.raises(InvalidInput, match="are not as this version writes them"):
+        build_report(tmp_path)
+    assert not (tmp_path / "report").exists()
+
+
 @pytest.mark.parametrize(
     "content", ['{"schema": 1, "provenance": {}}', '{"schema": 1, "provenance": {}, "runs": []}']
 )
 def test_results_that_lack_what_a_report_shows_are_one_sentence(tmp_path, content):
     (tmp_path / "results.json").write_text(content)
-    with pytest.raises(InvalidInput, match=r"is not as this version writes .*; write it again"):
+    with pytest.raises(InvalidInput, match=r"are not as this version writes them .*; write them"):
         build_report(tmp_path)
     assert not (tmp_path / "report").exists()

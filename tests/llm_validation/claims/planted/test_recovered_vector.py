@@ -86,7 +86,15 @@ def test_a_slope_is_judged_where_rounding_is_at_most_a_tenth_of_the_error(share,
         (0.125, 0.25), squares, share * squares[:, 0], np.random.default_rng(1)
     )
     assert judgement.outcome is outcome
-    assert ("rounding is 12%" in judgement.reason) == (outcome is Outcome.INCONCLUSIVE)
+    assert ("rounding is 12.0%" in judgement.reason) == (outcome is Outcome.INCONCLUSIVE)
+
+
+def test_one_curved_block_does_not_hide_the_rounding_of_the_others():
+    rounding = np.full(6, 1e-6)
+    squares = np.array([[1e-6, 2.5e-7]] * 5 + [[1e-4, 1.6e-3]])
+    value, judgement = judged_slope((0.125, 0.25), squares, rounding, np.random.default_rng(1))
+    assert value.estimate == pytest.approx(-0.5)
+    assert judgement.outcome is Outcome.INCONCLUSIVE
 
 
 def test_rounding_that_was_let_through_moves_the_slope_by_less_than_its_margin():
