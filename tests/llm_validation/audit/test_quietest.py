@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from identifiability.statistics import cluster_bootstrap
 from identifiability.store import Store
@@ -29,17 +30,27 @@ def test_it_is_the_less_visible_way_along_the_least_eigenvector(llama, tmp_path)
         seen = quietest_step(bench, cases, found, np.random.default_rng(1))
 
     _, vectors = np.linalg.eigh(np.mean(metrics, axis=0))
-    rng, ways = np.random.default_rng(1), []
-    for sign in (1, -1):
-        step = sign * np.linalg.norm(base) * vectors[:, 0]
-        kl = []
-        for one, state in zip(there[6:], at[6:], strict=True):
-            p, q = (
-                one(x).double().log_softmax(-1) for x in (state, state + state.new_tensor(step))
-            )
-            kl.append(float((p.exp() * (p - q)).sum()))
-        means = cluster_bootstrap(lambda x: x.mean(axis=1), [np.array(kl)], rng=rng, positive=True)
-        ways.append((means.low, float(np.mean(kl))))
-    assert ways[0][1] != pytest.approx(ways[1][1], rel=1e-2)
-    # Not the same bits, so that the eigenvector's sign may differ: either order of the two draws.
-    assert (seen.low, seen.estimate) == pytest.approx(min(ways), rel=1e-3)
+    forth, back = (
+        _divergences(there[6:], at[6:], sign * np.linalg.norm(base) * vectors[:, 0])
+        for sign in (1, -1)
+    )
+    assert forth.mean() != pytest.approx(back.mean(), rel=1e-2)
+    # No eigenvector has a sign of its own, and which way comes first decides which draws it gets.
+    either = [_quieter(forth, back), _quieter(back, forth)]
+    assert any((seen.low, seen.estimate) == pytest.approx(one, rel=1e-4) for one in either)
+
+
+def _divergences(there: list[Continuation], at: list[torch.Tensor], step: np.ndarray) -> np.ndarray:
+    kl = []
+    for one, state in zip(there, at, strict=True):
+        p, q = (one(x).double().log_softmax(-1) for x in (state, state + state.new_tensor(step)))
+        kl.append(float((p.exp() * (p - q)).sum()))
+    return np.array(kl)
+
+
+def _quieter(*ways: np.ndarray) -> tuple[float, float]:
+    rng = np.random.default_rng(1)
+    means = [
+        cluster_bootstrap(lambda x: x.mean(axis=1), [kl], rng=rng, positive=True) for kl in ways
+    ]
+    return min((one.low, float(kl.mean())) for one, kl in zip(means, ways, strict=True))
