@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from llm_validation.claims.judgement import FEWEST_CLUSTERS
+
 COUNTS = (1, 2, 4, 8, 16, 32, 64)
 
 
 def blocks(total: int, size: int) -> list[np.ndarray]:
     """Disjoint blocks of that size; what is left over is left out."""
     return [np.arange(start, start + size) for start in range(0, total - size + 1, size)]
+
+
+def enough_blocks(size: int, total: int) -> bool:
+    """Whether so many prompts make blocks enough to judge."""
+    return len(blocks(total, size)) >= FEWEST_CLUSTERS
 
 
 def prompts_in_words(count: int) -> str:

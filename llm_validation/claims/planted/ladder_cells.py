@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from identifiability.cells import Cell
-from llm_validation.claims.judgement import FEWEST_CLUSTERS
-from llm_validation.claims.null_space.prompt_blocks import blocks, prompts_in_words
+from llm_validation.claims.null_space.prompt_blocks import (
+    blocks,
+    enough_blocks,
+    prompts_in_words,
+)
 from llm_validation.claims.planted.ladder_prediction import LADDER, is_dense, top_tokens
 from llm_validation.measurements.observations import FLOAT32, GREEDY, SCORE
 from llm_validation.scale import PROMPTS, Scale
@@ -62,7 +65,7 @@ def counts_of(setting: Setting, rung: str, trait: str, layer: int) -> tuple[int,
 
 def is_judged(count: int) -> bool:
     """Whether prompts of a full run make enough blocks of so many; no smaller run has more."""
-    return count * FEWEST_CLUSTERS <= PROMPTS[Scale.FULL].measuring
+    return enough_blocks(count, PROMPTS[Scale.FULL].measuring)
 
 
 def most_likeliest(setting: Setting) -> int:

@@ -18,7 +18,8 @@ NOISE = 1e-4
 def many_prompts(monkeypatch):
     """A tiny decoder's prompt costs little, and intervals need clusters."""
     for sizes in (claim.PREDICTING, claim.MEASURING):
-        monkeypatch.setitem(sizes, Scale.THIN, 24)
+        for scale in (Scale.THIN, Scale.FULL):
+            monkeypatch.setitem(sizes, scale, 24)
 
 
 def noisy(stated: float):
@@ -124,6 +125,23 @@ def test_rows_of_cosines_say_what_the_estimator_foresaw_and_what_it_saw():
         (row,) = (r for (arm, alpha), r in found.items() if arm == name and alpha != 0.25)
         assert said in row.reason
     assert "said before" not in found["rounding, 2 prompts", claim.ROUNDING_STRENGTH].reason
+
+
+@pytest.mark.parametrize(
+    ("predicting", "measuring", "wholes", "errors"),
+    [(20, 40, [1, 2, 4], [1, 2]), (24, 40, [1, 2, 4], [1, 2, 4]), (24, 23, [1, 2], [1, 2])],
+)
+def test_rows_without_six_blocks_in_a_full_run_are_reported(
+    predicting, measuring, wholes, errors, monkeypatch
+):
+    monkeypatch.setitem(claim.PREDICTING, Scale.FULL, predicting)
+    monkeypatch.setitem(claim.MEASURING, Scale.FULL, measuring)
+    found = rows(noisy(1.0))
+    for kind, judged in (("whole v", wholes), ("rounding", errors)):
+        for count in claim.PROMPTS[Scale.THIN]:
+            name = f"{kind}, {count} prompt{'s' if count > 1 else ''}"
+            row = found[name, claim.ROUNDING_STRENGTH]
+            assert (row.verdict is not None) == (count in judged)
 
 
 def test_predictions_rest_on_the_predicting_prompts_alone():
