@@ -36,7 +36,7 @@ from llm_validation.claims.judgement import COSINE_MARGIN, RECOVERED
 from llm_validation.claims.null_space.prompt_blocks import blocks, prompts_in_words
 from llm_validation.claims.planted.ladder_cells import (
     ALPHAS,
-    DENSE_COUNT,
+    COUNT,
     counts_of,
     greedy_cells,
     information_cell,
@@ -148,7 +148,7 @@ def _arms(setting: Setting, layer: int, trait: str, alpha: float, rung: str) -> 
         cells = observation_cells(setting, layer, trait, planted, rung, count, size)
         counted = dimension_margin(setting, rung, count)
         drafts = [(COSINE, cosines, COSINE_MARGIN), (DIMENSION, hidden, counted)]
-        if count == DENSE_COUNT:
+        if count == COUNT:
             drafts.append((RECOVERY, cosines, RECOVERED))
         for unit, predicted, margin in drafts:
             name = f"{rung}, {prompts_in_words(count)}, {unit}"

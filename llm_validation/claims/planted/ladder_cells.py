@@ -22,13 +22,14 @@ paper's own strength."""
 
 QUICK_RUNGS = (FLOAT32, "top:20", GREEDY)
 
-FLOAT32_COUNTS = {Scale.QUICK: (2,), Scale.THIN: (1, 2), Scale.FULL: (1, 2)}
-DENSE_COUNT = 2
-"""Prompts at once where each linearisation takes a Jacobian of all logits: seconds a prompt. At
-full scale these rungs are measured for every trait at the middle layer, elsewhere for the first."""
+COUNT = 2
+"""Prompts at once. Where each linearisation takes a Jacobian of all logits, seconds a prompt, every
+trait is measured at the middle layer, elsewhere the first."""
 
-GROWN_COUNTS: dict[Scale, tuple[int, ...]] = {Scale.QUICK: (), Scale.THIN: (), Scale.FULL: (10,)}
-"""On the other rungs, for the first trait, besides; reported."""
+DENSE_COUNTS: dict[Scale, tuple[int, ...]] = {Scale.QUICK: (), Scale.THIN: (1,), Scale.FULL: (1,)}
+SPARSE_COUNTS: dict[Scale, tuple[int, ...]] = {Scale.QUICK: (), Scale.THIN: (), Scale.FULL: (10,)}
+"""Besides, for the first trait at the middle layer: of float32 logits, and of rungs of few numbers,
+which are reported."""
 
 BLOCKS = {Scale.QUICK: 2, Scale.THIN: 2, Scale.FULL: 6}
 """At most so many disjoint blocks of measuring prompts; six are the fewest that are judged."""
@@ -56,11 +57,14 @@ def traits_of(setting: Setting) -> list[str]:
 def counts_of(setting: Setting, rung: str, trait: str, layer: int) -> tuple[int, ...]:
     """How many prompts are taken together; none where the rung is not measured."""
     first = trait == traits_of(setting)[0]
-    if is_dense(rung):
-        if not first and layer != setting.layers[len(setting.layers) // 2]:
-            return ()
-        return FLOAT32_COUNTS[setting.scale] if rung == FLOAT32 else (DENSE_COUNT,)
-    return (DENSE_COUNT, *(GROWN_COUNTS[setting.scale] if first else ()))
+    middle = layer == setting.layers[len(setting.layers) // 2]
+    if not is_dense(rung):
+        others = SPARSE_COUNTS[setting.scale]
+    elif first or middle:
+        others = DENSE_COUNTS[setting.scale] if rung == FLOAT32 else ()
+    else:
+        return ()
+    return tuple(sorted((COUNT, *(others if first and middle else ()))))
 
 
 def is_judged(count: int) -> bool:

@@ -101,7 +101,7 @@ def test_a_dimension_may_be_wrong_by_a_tenth_of_the_equations():
 
 
 def test_rows_of_more_prompts_than_make_six_blocks_are_reported(monkeypatch):
-    monkeypatch.setitem(ladder_cells.GROWN_COUNTS, Scale.QUICK, (4,))
+    monkeypatch.setitem(ladder_cells.SPARSE_COUNTS, Scale.QUICK, (4,))
     monkeypatch.setattr(ladder_judgement, "is_judged", lambda count: count < 4)
     rows, _ = judged()
     assert rows["top:5, 4 prompts, dimensions"].verdict is None
