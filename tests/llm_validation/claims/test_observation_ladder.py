@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -111,6 +113,25 @@ def test_rows_of_more_prompts_than_make_six_blocks_are_reported(monkeypatch):
 def test_a_full_run_judges_two_prompts_at_once_and_not_ten():
     judged_counts = [count for count in range(1, 41) if ladder_cells.is_judged(count)]
     assert judged_counts == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("rung", "layer", "trait", "counts"),
+    [
+        (FLOAT32, 15, "first", (1, 2)),
+        (FLOAT32, 15, "second", (2,)),
+        (FLOAT32, 22, "first", (2,)),
+        (FLOAT32, 7, "second", ()),
+        ("samples:2000", 15, "first", (2,)),
+        (SCORE, 15, "first", (2, 10)),
+        (SCORE, 7, "first", (2,)),
+        (SCORE, 7, "second", (2,)),
+    ],
+)
+def test_how_many_prompts_a_full_run_takes_together(rung, layer, trait, counts):
+    names = {"first": 0, "second": 0}
+    setting = SimpleNamespace(traits=names, layers=(7, 15, 22), scale=Scale.FULL)
+    assert ladder_cells.counts_of(setting, rung, trait, layer) == counts
 
 
 @pytest.mark.parametrize(
