@@ -2,9 +2,10 @@
 
 A gradient is one backward pass and a linearisation up to d of them. The fixed point is that of the
 gradient, whatever the linearisation (a chord method; Ortega & Rheinboldt 1970, section 7.1,
-doi:10.1137/1.9780898719468), so that it is made anew only where steps no longer shrink quickly.
-Observations of few values are linearised at every step: it costs them no more than the gradient,
-which would leave the span of an older linearisation and run off where nothing but the prior holds.
+doi:10.1137/1.9780898719468), so that it is kept for steps that shrink quickly. One that would not
+is not taken: where a gradient leaves the span of an older linearisation it runs off where nothing
+but the prior holds. Observations of few values are linearised at every step, which costs them no
+more than the gradient.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 _CURVATURE_SHARE = 0.1
 _HALVINGS = 6
 _STEPS_PER_LINEARISATION = 5
-_CONTRACTION = 0.2  # of one step to the next; a linearisation at the place gives far less
+_CONTRACTION = 0.2  # of one step to the next, by a kept linearisation; a fresh one gives far less
 _NEAR = 0.1  # of the vector: within it the information is taken to be that at the vector
 
 
@@ -113,20 +114,21 @@ def most_probable(
         inflation = _inflation(observations, misfit)
         gradient = np.sum([one for _, one in found], axis=0) / inflation - precision * vector
         direction = np.linalg.solve(information / inflation + precision * np.eye(width), gradient)
+        size, short = float(np.linalg.norm(direction)), tolerance * np.linalg.norm(vector)
+        if not anew and size > max(_CONTRACTION * before, short):
+            anew = True
+            continue
 
         here = misfit / inflation + 0.5 * precision * float(vector @ vector)
         objective = partial(_objective, observations, inflation, precision)
         share = _backtrack(objective, here, vector, direction)
-        fresh = where is vector
         vector = vector + share * direction
-        size = float(np.linalg.norm(direction))
         if size <= tolerance * np.linalg.norm(vector) and inflation == 1:
             converged = True
             break
-        if share == 0 and fresh:
+        if share == 0 and anew:
             break
-        anew = few or share < 1 or size > _CONTRACTION * before
-        before = np.inf if anew else size
+        anew, before = few or share < 1, size
     if np.linalg.norm(vector - where) > _NEAR * np.linalg.norm(vector) and taken < steps:
         information, taken = _sum_of(observations, vector), taken + 1
     return Fitted(vector, information, taken, converged)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -67,12 +69,12 @@ def test_linear_observations_give_ridge_regression_at_once(planted):
 def test_curved_observations_are_relinearised_to_the_optimum(planted):
     """One linear step is off by a lot; a general optimiser finds the same place.
 
-    Gradients are exact, so that few linearisations reach it: fewer than there are steps.
+    Gradients are exact, so that the last step needs no linearisation of its own.
     """
     noise, length = 1e-3, float(np.linalg.norm(planted))
     one = Smooth(rows(8), planted, 0.1, noise)
-    fitted = most_probable([one], WIDTH, length, steps=20)
-    assert fitted.converged and fitted.steps == one.linearised == 2
+    fitted = most_probable([one], WIDTH, length, steps=20, tolerance=1e-4)
+    assert fitted.converged and fitted.steps == one.linearised == 3
     np.testing.assert_allclose(fitted.vector, planted, atol=1e-3)
     found = minimize(
         lambda u: 1e-6 * (one.misfit(u) + WIDTH / length**2 / 2 * u @ u),
@@ -132,12 +134,61 @@ class Turning(Smooth):
         return self._rows * np.cos(vector) / self._noise
 
 
-def test_fewer_values_than_directions_are_fitted_by_linearising_at_every_step(planted):
-    """Kept, a linearisation of two rows sends the next step off along what only the prior holds."""
+@pytest.mark.parametrize("few", [True, False])
+def test_fewer_values_than_directions_are_fitted(few, planted):
+    """Kept, a linearisation of two rows would send the next step off where only the prior holds."""
     length = float(np.linalg.norm(planted))
-    anew, kept = (Turning(rows(2), planted, few) for few in (True, False))
-    fitted = most_probable([anew], WIDTH, length, steps=10)
-    assert fitted.converged and anew.misfit(fitted.vector) < 1
+    one = Turning(rows(2), planted, few)
+    fitted = most_probable([one], WIDTH, length, steps=10)
+    assert fitted.converged and one.misfit(fitted.vector) < 1
     assert np.linalg.norm(fitted.vector) <= length
-    # Linearisations cost as much as the other's steps, of which most are lost.
-    assert fitted.steps < most_probable([kept], WIDTH, length, steps=30).steps
+
+
+def test_few_values_are_linearised_at_every_step(planted):
+    seen = Recorded(rows(2), planted)
+    seen.few = True
+    most_probable([seen], WIDTH, float(np.linalg.norm(planted)), steps=10)
+    np.testing.assert_array_equal(seen.linearised_at, seen.visited)
+
+
+class Recorded(Turning):
+    """Remembers where gradients and linearisations were asked for."""
+
+    def __init__(self, rows, vector):
+        super().__init__(rows, vector, few=False)
+        self.visited, self.linearised_at = [], []
+
+    def gradient(self, vector):
+        self.visited.append(vector.copy())
+        return super().gradient(vector)
+
+    def information(self, vector):
+        self.linearised_at.append(vector.copy())
+        return super().information(vector)
+
+
+def test_a_kept_linearisation_makes_short_steps_or_none(planted):
+    """One a fifth as long as the last at most; a longer one leads away, and is not taken."""
+    seen = Recorded(rows(7) * np.geomspace(1, 1e-2, 7)[:, None], planted)
+    fitted = most_probable([seen], WIDTH, float(np.linalg.norm(planted)), steps=10)
+    assert fitted.converged
+    moves = [b - a for a, b in pairwise(seen.visited)]
+    refused = [not move.any() for move in moves]
+    assert any(refused)
+    kept = 0
+    points = [point for point, no in zip(seen.visited, [False, *refused], strict=True) if not no]
+    for first, middle, last in zip(points, points[1:], points[2:], strict=False):
+        if not any(np.array_equal(middle, at) for at in seen.linearised_at):
+            kept += 1
+            assert np.linalg.norm(last - middle) <= 0.2 * np.linalg.norm(middle - first)
+    assert kept
+
+
+def test_a_last_step_needs_no_linearisation_of_its_own(planted):
+    """Though it is more than a fifth as long as the one before; the information needs one."""
+    seen = [Smooth(rows(8), planted, 0.1, 1e-2) for _ in range(2)]
+    for one, tolerance in zip(seen, (0.45, 0.3), strict=True):
+        one.values = None  # nothing is inflated
+        length = float(np.linalg.norm(planted))
+        assert most_probable([one], WIDTH, length, steps=9, tolerance=tolerance).converged
+    assert [one.linearised for one in seen] == [2, 3]
