@@ -9,9 +9,10 @@ other prompts:
 * **null dimension**: directions along which a displacement as long as the vector could not be told
   from none in normal noise of the rung's variance, within a tenth of the equations there are, d at
   most. Rounding is no normal noise: many digits together show less than any of them hides;
-* **recovered**: the cosine is at least 0.95 where all predictions say so, and below it where none
-  does; where they lie on both sides it is reported. So for so many prompts the paper's sentence,
-  that the vector is not identifiable, is false on the first kind of rung and true on the second;
+* **recovered**, from two prompts: the cosine is at least 0.95 where all predictions say so, and
+  below it where none does; where they lie on both sides it is reported. So for so many prompts the
+  paper's sentence, that the vector is not identifiable, is false on the first kind of rung and true
+  on the second;
 * **greedy token**: none of 33 changes by half of the first-order radius, one of them towards the
   nearest rival, changes the token. Its class has a ball in it, and so the dimension d, whatever the
   number of prompts.
@@ -36,7 +37,7 @@ from llm_validation.claims.judgement import COSINE_MARGIN, RECOVERED
 from llm_validation.claims.null_space.prompt_blocks import blocks, prompts_in_words
 from llm_validation.claims.planted.ladder_cells import (
     ALPHAS,
-    COUNT,
+    TOGETHER,
     counts_of,
     greedy_cells,
     information_cell,
@@ -148,7 +149,7 @@ def _arms(setting: Setting, layer: int, trait: str, alpha: float, rung: str) -> 
         cells = observation_cells(setting, layer, trait, planted, rung, count, size)
         counted = dimension_margin(setting, rung, count)
         drafts = [(COSINE, cosines, COSINE_MARGIN), (DIMENSION, hidden, counted)]
-        if count == COUNT:
+        if count == TOGETHER:
             drafts.append((RECOVERY, cosines, RECOVERED))
         for unit, predicted, margin in drafts:
             name = f"{rung}, {prompts_in_words(count)}, {unit}"

@@ -1,11 +1,12 @@
 """Gauss-Newton for a planted vector: gradients are exact, linearisations kept while they serve.
 
-A gradient is one backward pass and a linearisation up to d of them. The fixed point is that of the
-gradient, whatever the linearisation (a chord method; Ortega & Rheinboldt 1970, section 7.1,
-doi:10.1137/1.9780898719468), so that it is kept for steps that shrink quickly. One that would not
-is not taken: where a gradient leaves the span of an older linearisation it runs off where nothing
-but the prior holds. Observations of few values are linearised at every step, which costs them no
-more than the gradient.
+A gradient is one backward pass and a linearisation up to d of them. At a fixed noise the fixed
+point is that of the gradient, whatever the linearisation (a chord method; Ortega & Rheinboldt 1970,
+section 7.1, doi:10.1137/1.9780898719468). Whether steps lead there depends on it, so that it is
+kept only while each step is at most a fifth of the one before. A longer one is refused and computed
+again from a new linearisation: an old one does not span the new gradient, and what is left over
+runs off where nothing but the prior holds. Observations of few values are linearised at every step,
+which costs them no more than the gradient.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 _CURVATURE_SHARE = 0.1
 _HALVINGS = 6
 _STEPS_PER_LINEARISATION = 5
-_CONTRACTION = 0.2  # of one step to the next, by a kept linearisation; a fresh one gives far less
+_CONTRACTION = 0.2  # of one step to the next, by a kept linearisation
 _NEAR = 0.1  # of the vector: within it the information is taken to be that at the vector
 
 
@@ -62,9 +63,9 @@ class Fitted:
         (d,).
     information
         (d, d) of all observations, within a tenth of the vector's length of it; farther only where
-        no linearisation was left.
+        the search did not converge and no linearisation was left.
     steps
-        Linearisations made.
+        Linearisations made; the one of the information may be one more than were allowed.
     converged
         Whether the last step was below the tolerance, at the observations' own noise.
     """
@@ -97,7 +98,7 @@ def most_probable(
     steps
         At most so many linearisations.
     tolerance
-        A step shorter than this share of the vector ends the search.
+        A step shorter than this share of the vector ends the search, once no noise is enlarged.
     """
     vector, precision = np.zeros(width), width / length**2
     information, where = np.zeros((width, width)), np.full(width, np.inf)
@@ -114,8 +115,8 @@ def most_probable(
         inflation = _inflation(observations, misfit)
         gradient = np.sum([one for _, one in found], axis=0) / inflation - precision * vector
         direction = np.linalg.solve(information / inflation + precision * np.eye(width), gradient)
-        size, short = float(np.linalg.norm(direction)), tolerance * np.linalg.norm(vector)
-        if not anew and size > max(_CONTRACTION * before, short):
+        size = float(np.linalg.norm(direction))
+        if not anew and size > _CONTRACTION * before:
             anew = True
             continue
 
@@ -129,7 +130,8 @@ def most_probable(
         if share == 0 and anew:
             break
         anew, before = few or share < 1, size
-    if np.linalg.norm(vector - where) > _NEAR * np.linalg.norm(vector) and taken < steps:
+    far = np.linalg.norm(vector - where) > _NEAR * np.linalg.norm(vector)
+    if far and (converged or taken < steps):
         information, taken = _sum_of(observations, vector), taken + 1
     return Fitted(vector, information, taken, converged)
 

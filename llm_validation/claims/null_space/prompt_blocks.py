@@ -14,9 +14,12 @@ def blocks(total: int, size: int) -> list[np.ndarray]:
     return [np.arange(start, start + size) for start in range(0, total - size + 1, size)]
 
 
-def enough_blocks(size: int, total: int) -> bool:
-    """Whether so many prompts make blocks enough to judge."""
-    return len(blocks(total, size)) >= FEWEST_CLUSTERS
+def enough_blocks(size: int, *totals: int) -> bool:
+    """Whether each of these numbers of prompts makes blocks of that size enough to judge.
+
+    A row is judged only if those of a full run do; no smaller run has more.
+    """
+    return all(len(blocks(total, size)) >= FEWEST_CLUSTERS for total in totals)
 
 
 def prompts_in_words(count: int) -> str:

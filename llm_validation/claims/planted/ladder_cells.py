@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from identifiability.cells import Cell
+from llm_validation.claims.judgement import FEWEST_CLUSTERS
 from llm_validation.claims.null_space.prompt_blocks import (
     blocks,
     enough_blocks,
@@ -22,22 +23,23 @@ paper's own strength."""
 
 QUICK_RUNGS = (FLOAT32, "top:20", GREEDY)
 
-COUNT = 2
-"""Prompts at once. Where each linearisation takes a Jacobian of all logits, seconds a prompt, every
-trait is measured at the middle layer, elsewhere the first."""
+TOGETHER = 2
+"""Prompts taken together on every rung that is measured."""
 
-DENSE_COUNTS: dict[Scale, tuple[int, ...]] = {Scale.QUICK: (), Scale.THIN: (1,), Scale.FULL: (1,)}
-SPARSE_COUNTS: dict[Scale, tuple[int, ...]] = {Scale.QUICK: (), Scale.THIN: (), Scale.FULL: (10,)}
-"""Besides, for the first trait at the middle layer: of float32 logits, and of rungs of few numbers,
-which are reported."""
+FLOAT32_BESIDES: dict[Scale, tuple[int, ...]]
+FEW_BESIDES: dict[Scale, tuple[int, ...]]
+FLOAT32_BESIDES = {Scale.QUICK: (), Scale.THIN: (1,), Scale.FULL: (1,)}
+FEW_BESIDES = {Scale.QUICK: (), Scale.THIN: (), Scale.FULL: (10,)}
+"""Other numbers of prompts, for the first trait at the middle layer: of float32 logits, and of
+rungs of few numbers. Ten prompts make too few blocks and are reported."""
 
-BLOCKS = {Scale.QUICK: 2, Scale.THIN: 2, Scale.FULL: 6}
-"""At most so many disjoint blocks of measuring prompts; six are the fewest that are judged."""
+BLOCKS = {Scale.QUICK: 2, Scale.THIN: 2, Scale.FULL: FEWEST_CLUSTERS}
+"""At most so many disjoint blocks of measuring prompts; in full the fewest that are judged."""
 
 GREEDY_PROMPTS = {Scale.QUICK: 4, Scale.THIN: 6, Scale.FULL: 10}
 STEPS = 10
-"""Linearisations at most: five were enough on two choosing prompts at strength 1. A fit that needs
-more has not converged and decides nothing."""
+"""Linearisations at most: four were enough for all logits of two choosing prompts after block 15, at
+strength 1. A fit that needs more has not converged and decides nothing."""
 
 _RADIUS_SHARE = 0.5
 _RIVALS, _DRAWS = 20, 32
@@ -55,21 +57,26 @@ def traits_of(setting: Setting) -> list[str]:
 
 
 def counts_of(setting: Setting, rung: str, trait: str, layer: int) -> tuple[int, ...]:
-    """How many prompts are taken together; none where the rung is not measured."""
+    """How many prompts are taken together; none where the rung is not measured.
+
+    Dense rungs, seconds a prompt for each linearisation, are measured for every trait of the run at
+    the middle layer and for the first trait at the others; all other rungs everywhere.
+    """
     first = trait == traits_of(setting)[0]
     middle = layer == setting.layers[len(setting.layers) // 2]
-    if not is_dense(rung):
-        others = SPARSE_COUNTS[setting.scale]
-    elif first or middle:
-        others = DENSE_COUNTS[setting.scale] if rung == FLOAT32 else ()
-    else:
+    dense = is_dense(rung)
+    if dense and not (first or middle):
         return ()
-    return tuple(sorted((COUNT, *(others if first and middle else ()))))
+    besides: tuple[int, ...] = ()
+    if first and middle and (rung == FLOAT32 or not dense):
+        besides = (FLOAT32_BESIDES if dense else FEW_BESIDES)[setting.scale]
+    return tuple(sorted((TOGETHER, *besides)))
 
 
 def is_judged(count: int) -> bool:
-    """Whether prompts of a full run make enough blocks of so many; no smaller run has more."""
-    return enough_blocks(count, PROMPTS[Scale.FULL].measuring)
+    """Whether a full run has blocks enough, both to predict and to measure."""
+    full = PROMPTS[Scale.FULL]
+    return enough_blocks(count, full.predicting, full.measuring)
 
 
 def most_likeliest(setting: Setting) -> int:

@@ -69,7 +69,7 @@ def test_linear_observations_give_ridge_regression_at_once(planted):
 def test_curved_observations_are_relinearised_to_the_optimum(planted):
     """One linear step is off by a lot; a general optimiser finds the same place.
 
-    Gradients are exact, so that the last step needs no linearisation of its own.
+    Gradients are exact, so that some steps need no linearisation of their own.
     """
     noise, length = 1e-3, float(np.linalg.norm(planted))
     one = Smooth(rows(8), planted, 0.1, noise)
@@ -148,6 +148,7 @@ def test_few_values_are_linearised_at_every_step(planted):
     seen = Recorded(rows(2), planted)
     seen.few = True
     most_probable([seen], WIDTH, float(np.linalg.norm(planted)), steps=10)
+    assert len(seen.visited) > 2
     np.testing.assert_array_equal(seen.linearised_at, seen.visited)
 
 
@@ -168,10 +169,11 @@ class Recorded(Turning):
 
 
 def test_a_kept_linearisation_makes_short_steps_or_none(planted):
-    """One a fifth as long as the last at most; a longer one leads away, and is not taken."""
+    """At most a fifth as long as the one before; a longer one leads away, and is not taken."""
     seen = Recorded(rows(7) * np.geomspace(1, 1e-2, 7)[:, None], planted)
     fitted = most_probable([seen], WIDTH, float(np.linalg.norm(planted)), steps=10)
     assert fitted.converged
+    seen.visited.append(fitted.vector)
     moves = [b - a for a, b in pairwise(seen.visited)]
     refused = [not move.any() for move in moves]
     assert any(refused)
@@ -184,11 +186,12 @@ def test_a_kept_linearisation_makes_short_steps_or_none(planted):
     assert kept
 
 
-def test_a_last_step_needs_no_linearisation_of_its_own(planted):
-    """Though it is more than a fifth as long as the one before; the information needs one."""
-    seen = [Smooth(rows(8), planted, 0.1, 1e-2) for _ in range(2)]
-    for one, tolerance in zip(seen, (0.45, 0.3), strict=True):
-        one.values = None  # nothing is inflated
-        length = float(np.linalg.norm(planted))
-        assert most_probable([one], WIDTH, length, steps=9, tolerance=tolerance).converged
-    assert [one.linearised for one in seen] == [2, 3]
+def test_the_information_of_a_converged_fit_is_that_at_its_vector(planted):
+    """It is worth one linearisation more than were allowed."""
+    one = Smooth(rows(8), planted, 1e-3, 1e-2)
+    one.values = None  # nothing is inflated
+    fitted = most_probable([one], WIDTH, float(np.linalg.norm(planted)), steps=1)
+    assert fitted.converged and fitted.steps == 2
+    expected = one.information(fitted.vector)
+    np.testing.assert_allclose(fitted.information, expected, rtol=1e-9)
+    assert np.abs(expected / one.information(np.zeros(WIDTH)) - 1).max() > 1e-3

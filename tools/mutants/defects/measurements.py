@@ -158,13 +158,18 @@ DEFECTS = (
     Defect(
         "old-linearisation-of-few-values",
         f"{MEASURED}posterior.py",
-        "anew = few or share < 1",
-        "anew = share < 1",
-        "steps would run off along what only the prior holds",
-        (
-            f"{_MEASURED}test_posterior.py::"
-            "test_fewer_values_than_directions_are_fitted_by_linearising_at_every_step",
-        ),
+        "anew, before = few or share < 1, size",
+        "anew, before = share < 1, size",
+        "gradients would be computed for steps that are refused",
+        (f"{_MEASURED}test_posterior.py::test_few_values_are_linearised_at_every_step",),
+    ),
+    Defect(
+        "long-step-by-an-old-linearisation",
+        f"{MEASURED}posterior.py",
+        "size > _CONTRACTION * before",
+        "size > np.inf",
+        "steps by a linearisation of another place would lead away from the vector",
+        (f"{_MEASURED}test_posterior.py::test_a_kept_linearisation_makes_short_steps_or_none",),
     ),
     Defect(
         "information-of-one-sample",
