@@ -38,8 +38,8 @@ BLOCKS = {Scale.QUICK: 2, Scale.THIN: 2, Scale.FULL: FEWEST_CLUSTERS}
 
 GREEDY_PROMPTS = {Scale.QUICK: 4, Scale.THIN: 6, Scale.FULL: 10}
 STEPS = 10
-"""Linearisations at most: four were enough for all logits of two choosing prompts after block 15, at
-strength 1. A fit that needs more has not converged and decides nothing."""
+"""Linearisations at most: four were enough for all logits of two choosing prompts after block 15. A
+fit that needs more has not converged and decides nothing."""
 
 _RADIUS_SHARE = 0.5
 _RIVALS, _DRAWS = 20, 32
