@@ -83,21 +83,26 @@ def _ladder(points: list[dict[str, Any]]) -> list[Picture]:
         at = f"_{layer}_{alpha:g}".replace(".", "_")
         rungs = len({p["rung"] for p in some if p["quantity"] == "cosine"})
         caption = (
-            f"One vector planted after block {layer} at strength {alpha:g} and seen through ever "
-            "less of the output. Rings: predicted cosine of what is recovered; filled: measured. "
-            f"{' '.join(_turn(p) for p in ladder.turning(some))}"
+            f"Vectors planted after block {layer} at strength {alpha:g} and seen through less and "
+            "less of the output; sampled tokens and log-probabilities are branches, neither finer "
+            "than the other. Open: predicted cosine of what is recovered; filled: measured. "
+            f"{_turns(ladder.turning(some))}"
         )
         title = f"The observation ladder, block {layer}, α = {alpha:g}"
         draw = partial(ladder.ladder, points=some)
         size = 7.6, 1.5 + 0.42 * rungs
         found.append(Picture(f"ladder{at}", title, caption.strip(), panels([draw]), *size))
-        found.append(_prompts(some, f"ladder_prompts{at}", f"{title}, by prompts"))
+        found += _by_prompts(some, f"ladder_prompts{at}", f"{title}, by prompts")
     return found
 
 
-def _prompts(points: list[dict[str, Any]], name: str, title: str) -> Picture:
+def _by_prompts(points: list[dict[str, Any]], name: str, title: str) -> list[Picture]:
+    """Of the traits that are seen through several numbers of prompts, if there are any."""
     quantities = [q for q in ("cosine", "dimensions") if any(p["quantity"] == q for p in points)]
-    traits = groups(points, "trait").values()
+    every = groups(points, "trait").values()
+    traits = [some for some in every if len({point["prompts"] for point in some}) > 1]
+    if not traits:
+        return []
     parts = [
         partial(ladder.against_prompts, points=some, quantity=quantity)
         for some in traits
@@ -110,13 +115,18 @@ def _prompts(points: list[dict[str, Any]], name: str, title: str) -> Picture:
     )
     width, height = panel_size(len(parts), columns=len(quantities), height=3.2)
     fill = ladder.with_legend(panels(parts, columns=len(quantities), share=False))
-    return Picture(name, title, caption, fill, width, height + 0.9)
+    return [Picture(name, title, caption, fill, width, height + 0.9)]
 
 
-def _turn(point: dict[str, Any]) -> str:
-    """Where the sentence turns for one trait."""
-    sides = [
-        f"{side}, {'none' if point[side] is None else ladder.in_words(point[side])}"
-        for side in ("predicted", "measured")
+def _turns(points: list[dict[str, Any]]) -> str:
+    """Where the sentence turns, for the traits for which it turns at the same place together."""
+    found = [
+        f"{', '.join(point['trait'] for point in some)}: predicted, {_side(predicted)}; measured, "
+        f"{_side(measured)}."
+        for (predicted, measured), some in groups(points, "predicted", "measured").items()
     ]
-    return f"From which rung on {point['trait']} is lost: {'; '.join(sides)}."
+    return " ".join(["From which rung on it is lost.", *found]) if found else ""
+
+
+def _side(rung: str | None) -> str:
+    return "none" if rung is None else ladder.in_words(rung)

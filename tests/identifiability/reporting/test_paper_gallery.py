@@ -33,9 +33,20 @@ def test_raw_and_corrected_scores_are_side_by_side():
 def test_the_ladder_says_where_the_sentence_turns():
     found = _pictures(observation_ladder=examples.ladder())
     assert set(found) == {"ladder_1_0_25", "ladder_prompts_1_0_25"}
-    turn = "From which rung on formality is lost: predicted, a log-odds score; measured, a log-odds"
+    turn = "is lost. formality: predicted, a log-odds score; measured, a log-odds score."
     assert turn in found["ladder_1_0_25"].caption
     assert all("top 20 log-probabilities" in picture.svg() for picture in found.values())
+
+
+def test_traits_that_turn_together_are_named_together():
+    first = examples.ladder()
+    second = [point | {"trait": "politeness"} for point in first if point["prompts"] == 2]
+    found = _pictures(observation_ladder=first + second)
+    assert "formality, politeness: predicted, a log-odds" in found["ladder_1_0_25"].caption
+    # No line can be drawn through one number of prompts.
+    assert "politeness" in found["ladder_1_0_25"].svg()
+    assert "politeness" not in found["ladder_prompts_1_0_25"].svg()
+    assert set(_pictures(observation_ladder=second)) == {"ladder_1_0_25"}
 
 
 def test_a_ladder_of_the_greedy_token_alone_is_none():
