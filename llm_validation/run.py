@@ -30,6 +30,10 @@ from llm_validation.sentence_encoder import SentenceEncoder, load_encoder, text_
 from llm_validation.setting import MissingCell, Setting
 from llm_validation.structure import decoder_of
 
+GROWTH = 4 * 2**30
+"""Bytes that a worker may grow by: a copy of the model in float64 is more than 300 MB, and would be
+made again for every cell that asks for one."""
+
 
 class Loaded(NamedTuple):
     """The model of a request, and what it takes to measure it."""
@@ -92,7 +96,9 @@ def _run(
     missing: dict[str, str] = {}
 
     def complete(cells: Sequence[Cell]) -> None:
-        results = run_cells(cells, store, workers=workers, cluster=cluster, advance=advance)
+        results = run_cells(
+            cells, store, workers=workers, cluster=cluster, growth=GROWTH, advance=advance
+        )
         missing.update({cell.label: reason for cell, reason in results.missing.items()})
 
     complete(setting.vector_cells())

@@ -16,12 +16,11 @@ from identifiability.cell import Cell
 from identifiability.cells.execution import ONE_THREAD, Outcome, execute
 
 _IDLE = 300  # s a worker is kept for the next cells, with the contexts that it has built
-_GROWTH = 4 * 2**30
-"""Bytes by which a worker may grow after its first cell. loky takes 300 MB for a leak and replaces
-the worker: a model copied to float64 is more, and would be copied again for every cell."""
 
 
-def computed_locally(cells: Sequence[Cell], workers: int) -> Iterator[tuple[Cell, Outcome]]:
+def computed_locally(
+    cells: Sequence[Cell], workers: int, growth: int | None = None
+) -> Iterator[tuple[Cell, Outcome]]:
     """Each cell with its outcome, as it arrives; begun in their order.
 
     Cells whose worker is killed are computed once more, alone; killed again, they are missing.
@@ -33,10 +32,10 @@ def computed_locally(cells: Sequence[Cell], workers: int) -> Iterator[tuple[Cell
     waiting = deque(cells)
     while waiting:
         killed: list[Cell] = []
-        yield from _until_a_worker_is_killed(waiting, workers, killed)
+        yield from _until_a_worker_is_killed(waiting, workers, growth, killed)
         for cell in killed:
             again: list[Cell] = []
-            yield from _until_a_worker_is_killed(deque([cell]), 1, again)
+            yield from _until_a_worker_is_killed(deque([cell]), 1, growth, again)
             if again:
                 yield cell, _killed_twice()
 
@@ -50,17 +49,17 @@ def _killed_twice() -> Outcome:
 
 
 def _until_a_worker_is_killed(
-    waiting: deque[Cell], workers: int, killed: list[Cell]
+    waiting: deque[Cell], workers: int, growth: int | None, killed: list[Cell]
 ) -> Iterator[tuple[Cell, Outcome]]:
     """Take cells off the left of ``waiting``; those in flight when one is killed go to ``killed``.
 
     No more are handed out than there are workers, so that a kill can cost no others.
     """
-    executor = _executor(workers)
+    executor = _executor(workers, growth)
     in_flight: dict[Future[Outcome], Cell] = {}
     mistake: Future[Outcome] | None = None
     with warnings.catch_warnings():
-        # loky replaces a worker whose memory grew by more than ``_GROWTH``, and says so.
+        # loky replaces a worker whose memory grew by more than ``growth``, and says so.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
         try:
             while (waiting and not killed and not mistake) or in_flight:
@@ -70,7 +69,7 @@ def _until_a_worker_is_killed(
                         future = executor.submit(_in_worker, os.getpid(), cell, cell.key)
                     except BrokenProcessPool:
                         # It was an idle worker that was killed.
-                        executor = _executor(workers)
+                        executor = _executor(workers, growth)
                         continue
                     in_flight[future] = waiting.popleft()
                 done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
@@ -101,7 +100,7 @@ def _until_handed_out(futures: Iterable[Future[Outcome]]) -> None:
         time.sleep(0.01)
 
 
-def _executor(workers: int) -> Any:
+def _executor(workers: int, growth: int | None) -> Any:
     # joblib's own, and not loky's: the two share one executor of the process, and joblib.Parallel
     # cannot go on with one that it did not make.
     from joblib.executor import get_memmapping_executor
@@ -113,15 +112,16 @@ def _executor(workers: int) -> Any:
         env=ONE_THREAD,
         # At the start of a worker, not of its first cell: a parent can be killed between the two.
         initializer=_begin,
-        initargs=(os.getpid(), _GROWTH),
+        initargs=(os.getpid(), growth),
     )
 
 
-def _begin(parent: int, growth: int) -> None:
+def _begin(parent: int, growth: int | None) -> None:
     """Let this worker grow, and end it soon after a parent that was killed."""
     from joblib.externals.loky import process_executor
 
-    process_executor._MAX_MEMORY_LEAK_SIZE = growth  # no argument of loky's sets it
+    if growth is not None:
+        process_executor._MAX_MEMORY_LEAK_SIZE = growth  # no argument of loky's sets it
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -53,6 +53,7 @@ def run_cells(
     *,
     workers: int = 2,
     cluster: str | None = None,
+    growth: int | None = None,
     advance: Advance = silent,
 ) -> Results:
     """Compute the cells that the store does not hold, each on one thread, and keep them.
@@ -72,6 +73,9 @@ def run_cells(
         Processes; 1 is this one.
     cluster : str, optional
         Address of a Dask scheduler, such as ``tcp://host:8786``, in place of ``workers``.
+    growth : int, optional
+        Bytes by which a worker process of this machine may grow after its first cell. One that grew
+        by more is replaced and loses what it has built; 300 MB, loky's limit for a leak, if None.
     advance : callable
         Told after every cell how many are done, of how many, and the time left.
 
@@ -89,7 +93,7 @@ def run_cells(
     advance(done, len(unique), waiting[0].label if waiting else "")
     missing: dict[Cell, str] = {}
     # Closed at once when writing fails or is interrupted, so that no worker goes on for nothing.
-    with closing(_computed(waiting, workers, cluster)) as computed:
+    with closing(_computed(waiting, workers, cluster, growth)) as computed:
         for cell, outcome in computed:
             if outcome.result is None:
                 missing[cell] = outcome.reason or "no reason given"
@@ -102,12 +106,12 @@ def run_cells(
 
 
 def _computed(
-    waiting: list[Cell], workers: int, cluster: str | None
+    waiting: list[Cell], workers: int, cluster: str | None, growth: int | None
 ) -> Generator[tuple[Cell, Outcome], None, None]:
     if not waiting:
         return
     if cluster is None:
-        yield from computed_locally(waiting, workers)
+        yield from computed_locally(waiting, workers, growth)
         return
     from identifiability.cells.cluster import computed_on_cluster
 

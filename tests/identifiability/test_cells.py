@@ -169,7 +169,7 @@ def test_workers_that_grow_keep_what_they_built(tmp_path):
     note = tmp_path / "note"
     cells = [cell("keeps", n=n, note=str(note), size=150 * 2**20) for n in range(10)]
     with Store(tmp_path) as store:
-        assert not run_cells(cells, store, workers=2).missing
+        assert not run_cells(cells, store, workers=2, growth=2**32).missing
     processes = note.read_text().split()
     assert len(processes) == 10
     assert len(set(processes)) == 2
