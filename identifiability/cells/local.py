@@ -117,7 +117,7 @@ def _executor(workers: int, growth: int | None) -> Any:
 
 
 def _begin(parent: int, growth: int | None) -> None:
-    """Let this worker grow, and end it soon after a parent that was killed."""
+    """Let this worker grow, if so asked, and end it soon after a parent that was killed."""
     from joblib.externals.loky import process_executor
 
     if growth is not None:
