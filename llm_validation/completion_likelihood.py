@@ -16,6 +16,7 @@ import torch
 
 from identifiability.errors import InvalidInput
 from llm_validation.completion import Completion
+from llm_validation.divergence import by_rows
 from llm_validation.inputs import states, token_ids
 from llm_validation.memory import in_chunks
 from llm_validation.structure import decoder_of
@@ -73,9 +74,12 @@ class CompletionLikelihood:
         return float(value.detach()), gradient.double().cpu().numpy()
 
     def _log_p(self, rows: torch.Tensor) -> torch.Tensor:
-        logits = self.function(rows).double()  # (B, n, V)
-        chosen = logits.gather(-1, self._given.to(logits.device).expand(len(rows), -1)[..., None])
-        return (chosen[..., 0] - torch.logsumexp(logits, -1)).sum(-1)
+        return by_rows(self._of_logits, self.function(rows))
+
+    def _of_logits(self, logits: torch.Tensor) -> torch.Tensor:
+        """(B,) from logits (B, n, V)."""
+        given = self._given.to(logits.device).expand(len(logits), -1)[..., None]
+        return (logits.gather(-1, given)[..., 0] - torch.logsumexp(logits, -1)).sum(-1)
 
 
 class OppositeCompletions:

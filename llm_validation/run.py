@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
@@ -14,6 +14,7 @@ from identifiability.cells import Cell, run_cells
 from identifiability.progress import Advance, silent
 from identifiability.store import Store
 from identifiability.verdict import plain
+from llm_validation.cell_order import by_states
 from llm_validation.claims.claim import Arm, Claim, ClaimResult
 from llm_validation.claims.family import adjusted, claim_verdicts
 from llm_validation.claims.registry import claims
@@ -95,14 +96,19 @@ def _run(
     setting = setting_of(request, loaded, store)
     missing: dict[str, str] = {}
 
-    def complete(cells: Sequence[Cell]) -> None:
+    def complete(cells: Iterable[Cell]) -> None:
         results = run_cells(
-            cells, store, workers=workers, cluster=cluster, growth=GROWTH, advance=advance
+            by_states(cells),
+            store,
+            workers=workers,
+            cluster=cluster,
+            growth=GROWTH,
+            advance=advance,
         )
         missing.update({cell.label: reason for cell, reason in results.missing.items()})
 
     complete(setting.vector_cells())
-    complete(list(chain.from_iterable(claim.preparation(setting) for claim in chosen)))
+    complete(chain.from_iterable(claim.preparation(setting) for claim in chosen))
     predicted: list[tuple[Claim, list[Arm]]] = []
     for claim in chosen:
         try:
@@ -113,7 +119,7 @@ def _run(
     asked = _identity(setting)
     for arm in every:
         store.state_prediction(f"{asked}/{arm.prediction.key}", plain(asdict(arm.prediction)))
-    complete(list(chain.from_iterable(arm.cells for arm in every)))
+    complete(chain.from_iterable(arm.cells for arm in every))
     rows: list[ClaimResult] = []
     curves: dict[str, list[dict[str, Any]]] = {}
     for claim, arms in predicted:

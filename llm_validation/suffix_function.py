@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from identifiability.errors import InvalidInput
+from llm_validation.divergence import by_rows, kl_of
 from llm_validation.fisher import fisher_of
 from llm_validation.inputs import states
 from llm_validation.linearisation import Linearisation
@@ -125,11 +126,13 @@ class SuffixFunction:
             with one_row(row.device):
                 log_p = torch.log_softmax(self._suffix.to_logits(row).double(), -1)
 
-            def divergence(rows: torch.Tensor) -> torch.Tensor:
-                log_q = torch.log_softmax(self._suffix.to_logits(rows).double(), -1)
-                return kl_of(log_p, log_q).sum(-1)
+            def divergence(logits: torch.Tensor) -> torch.Tensor:
+                return kl_of(log_p, torch.log_softmax(logits, -1)).sum(-1)
 
-            found = self._in_chunks(divergence, row[0] + displaced, _TOKENS_OF_DIVERGENCES)
+            def of_rows(rows: torch.Tensor) -> torch.Tensor:
+                return by_rows(divergence, self._suffix.to_logits(rows))
+
+            found = self._in_chunks(of_rows, row[0] + displaced, _TOKENS_OF_DIVERGENCES)
             return found.cpu().numpy()
 
     def _rows(self, h: Any) -> torch.Tensor:
@@ -176,14 +179,3 @@ def evaluated_decoder(model: Any) -> Decoder:
     if decoder.model.training:
         raise InvalidInput("model must be in eval mode, it is in training mode; call .eval()")
     return decoder
-
-
-def kl_of(log_p: torch.Tensor, log_q: torch.Tensor) -> torch.Tensor:
-    """Σ p (r + exp(−r) − 1) with r = log p − log q, along the last axis.
-
-    It adds Σ q − Σ p = 0 to the usual Σ p r, so that every term is of second order in r and
-    not negative: a rounding of the normalisers, far larger than a small divergence, drops out.
-    """
-    ratio, p = log_p - log_q, log_p.exp()
-    grown = torch.where(ratio.abs() < 1, p * torch.expm1(-ratio), log_q.exp() - p)
-    return (p * ratio + grown).sum(-1)

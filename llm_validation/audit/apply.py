@@ -180,7 +180,7 @@ def _of_layers(value: str, audited: Audited) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for layer in _other_layers(value, audited.bench.model, audited.bench.layer):
         there = audited.bench.at_layer(layer)
-        found[f"layer {layer}"] = mean_of(there.metrics(audited.choosing, audited.base))
+        found[f"layer {layer}"] = there.mean_metric(audited.choosing, audited.base)
     return found
 
 
@@ -201,7 +201,7 @@ def _environments(value: str) -> dict[str, Sequence[str]]:
 def _of_environments(value: str, audited: Audited) -> dict[str, np.ndarray]:
     most = len(audited.choosing)
     return {
-        name: mean_of(audited.bench.metrics(_cases(prompts[:most], audited), audited.base))
+        name: audited.bench.mean_metric(_cases(prompts[:most], audited), audited.base)
         for name, prompts in _environments(value).items()
     }
 

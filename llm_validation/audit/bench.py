@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from identifiability.cells import Cell, run_cells
 from identifiability.errors import InvalidInput
 from identifiability.progress import Advance, silent
 from identifiability.store import Store
+from llm_validation.audit.class_size import mean_of
 from llm_validation.models import LanguageModel
 
 OBSERVED = "llm_validation.audit.observed"
@@ -71,11 +72,16 @@ class Bench:
         InvalidInput
             If one has no result, with its reason.
         """
+        return list(self._measured(cells))
+
+    def _measured(self, cells: Sequence[Cell]) -> Iterator[dict[str, Any]]:
+        """Run them all, then read one after another."""
         found = run_cells(cells, self.store, workers=self.workers, advance=self.advance)
         for cell, reason in found.missing.items():
             raise InvalidInput(f"{cell.label} could not be measured: {reason}")
         self.done.update(cell.key for cell in cells)
-        return [found[cell] for cell in cells]
+        for cell in cells:
+            yield found[cell]
 
     def metric_cells(self, cases: Sequence[Case], base: np.ndarray) -> list[Cell]:
         """The metric of each case at the model steered by ``base``."""
@@ -105,6 +111,10 @@ class Bench:
     def metrics(self, cases: Sequence[Case], base: np.ndarray) -> list[np.ndarray]:
         """(d, d) each."""
         return [found["metric"] for found in self.results(self.metric_cells(cases, base))]
+
+    def mean_metric(self, cases: Sequence[Case], base: np.ndarray) -> np.ndarray:
+        """(d, d) over the cases, read one after another: no list of them is in memory."""
+        return mean_of(found["metric"] for found in self._measured(self.metric_cells(cases, base)))
 
     def metrics_and_rounding(
         self, cases: Sequence[Case], base: np.ndarray

@@ -20,7 +20,7 @@ d, the count falls by one an equation: nothing else follows for more prompts, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -160,12 +160,14 @@ class ClassSize:
         return self.equations is None or self.equations * (self.prompts // 2) >= self.width
 
 
-def mean_of(metrics: Sequence[np.ndarray]) -> np.ndarray:
-    """(d, d) mean, added up in the order given."""
-    total = np.zeros_like(metrics[0])
-    for metric in metrics:
+def mean_of(metrics: Iterable[np.ndarray]) -> np.ndarray:
+    """(d, d) mean, added up in the order given; they may be read one after another."""
+    waiting = iter(metrics)
+    total, count = next(waiting).copy(), 1
+    for metric in waiting:
         total += metric
-    return total / len(metrics)
+        count += 1
+    return total / count
 
 
 def null_dimension(metric: np.ndarray, epsilon: float, radius: float) -> int:

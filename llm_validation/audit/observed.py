@@ -26,9 +26,10 @@ import torch
 from llm_validation.audit.float64_copy import float64_copy
 from llm_validation.completion_likelihood import OppositeCompletions, from_last_prompt_token
 from llm_validation.continuation import Continuation
+from llm_validation.divergence import kl_of
 from llm_validation.models import LanguageModel
 from llm_validation.observables import fisher_of_channel
-from llm_validation.suffix_function import SuffixFunction, kl_of
+from llm_validation.suffix_function import SuffixFunction
 
 
 class Observed(Protocol):

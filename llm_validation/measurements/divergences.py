@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import torch
 
 from identifiability.errors import InvalidInput
-from llm_validation.continuation import Continuation
+from llm_validation.divergence import by_rows, kl_and_js_of
 from llm_validation.inputs import states
+from llm_validation.measurements.kept_continuation import kept_continuation
 from llm_validation.memory import in_chunks
 from llm_validation.models import LanguageModel
 from llm_validation.structure import decoder_of
-from llm_validation.suffix_function import kl_of
 
-_ROWS_AT_ONCE = 64  # 0.3 GB of float64 at 50000 words
+_ROWS_AT_ONCE = 64
 
 
 def measure(
@@ -57,7 +56,7 @@ def measure(
     """
     decoder = decoder_of(model)
     rows = states(decoder, displacements, "displacements").reshape(-1, decoder.width)
-    there = Continuation(model, ids, layer)
+    there = kept_continuation(model, ids, layer)
     vocabulary = there.logits.numel()
     if isinstance(k, bool) or not isinstance(k, int) or not 1 <= k <= vocabulary:
         raise InvalidInput(f"k must be an integer between 1 and {vocabulary}, got {k!r}")
@@ -67,7 +66,8 @@ def measure(
         likeliest[own.topk(k).indices] = True
 
         def of_rows(chunk: torch.Tensor) -> torch.Tensor:
-            return _measures(own, there(there.state + chunk).double(), likeliest, k)
+            logits = there(there.state + chunk)
+            return by_rows(lambda displaced: _measures(own, displaced, likeliest, k), logits)
 
         found = in_chunks(of_rows, rows, _ROWS_AT_ONCE).cpu().numpy()
     names = ("kl", "js", "logit_distance", "centred_logit_distance", "top_overlap")
@@ -78,16 +78,8 @@ def _measures(
     own: torch.Tensor, displaced: torch.Tensor, likeliest: torch.Tensor, k: int
 ) -> torch.Tensor:
     """(B, 5) from logits (V,) and (B, V)."""
-    log_p, log_q = torch.log_softmax(own, -1), torch.log_softmax(displaced, -1)
-    log_mean = torch.logaddexp(log_p, log_q) - math.log(2)
+    kl, js = kl_and_js_of(torch.log_softmax(own, -1), torch.log_softmax(displaced, -1))
     change = displaced - own
-    return torch.stack(
-        [
-            kl_of(log_p, log_q),
-            (kl_of(log_p.expand_as(log_q), log_mean) + kl_of(log_q, log_mean)) / 2,
-            change.norm(dim=-1),
-            (change - change.mean(-1, keepdim=True)).norm(dim=-1),
-            likeliest[displaced.topk(k).indices].double().mean(-1),
-        ],
-        dim=-1,
-    )
+    centred = change - change.mean(-1, keepdim=True)
+    shared = likeliest[displaced.topk(k).indices].double().mean(-1)
+    return torch.stack([kl, js, change.norm(dim=-1), centred.norm(dim=-1), shared], dim=-1)

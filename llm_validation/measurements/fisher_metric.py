@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.continuation import Continuation
 from llm_validation.measurements.float64_model import in_float64
+from llm_validation.measurements.kept_continuation import kept_continuation
 from llm_validation.models import LanguageModel
 from llm_validation.prompt_fisher import metric_error
 
@@ -37,7 +37,7 @@ def measure(
     dict
         ``metric`` (d, d) float64, in nats per squared unit of the state.
     """
-    there = Continuation(model, ids, layer)
+    there = kept_continuation(model, ids, layer)
     if displacement is None:
         return {"metric": there.fisher()}
     return {"metric": there.fisher(there.state + there.state.new_tensor(displacement))}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from llm_validation.continuation import Continuation
+from llm_validation.measurements.kept_continuation import kept_continuation
 from llm_validation.models import LanguageModel
 from llm_validation.observables import log_probabilities
 
@@ -50,7 +50,7 @@ def measure(
         ``radius``, in units of the state; ``unchanged``, the share of changes that leave the token
         as it is.
     """
-    there = Continuation(model, ids, layer)
+    there = kept_continuation(model, ids, layer)
     at = there.state + there.state.new_tensor(vector)
     with torch.no_grad():
         tokens = there(at).topk(rivals + 1).indices

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from llm_validation.completion_likelihood import OppositeCompletions
-from llm_validation.continuation import Continuation
+from llm_validation.measurements.kept_continuation import kept_continuation
 from llm_validation.measurements.logit_coordinates import logit_coordinates, rounding_noise
 from llm_validation.measurements.observations import bfloat16_noise
 from llm_validation.models import LanguageModel
@@ -50,7 +50,7 @@ def measure(
         to a coordinate of the logits in the model's own arithmetic and in bfloat16. All float64.
     """
     coordinates = logit_coordinates(model)
-    there = Continuation(model, ids, layer)
+    there = kept_continuation(model, ids, layer)
     coordinates.require_linear(there)
     jacobian = coordinates.jacobian(there)
     tokens = there.logits.topk(likeliest).indices

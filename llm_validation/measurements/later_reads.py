@@ -13,6 +13,7 @@ from identifiability.errors import InvalidInput
 from llm_validation.continuation import Continuation
 from llm_validation.hooks import edit_output
 from llm_validation.inputs import states
+from llm_validation.measurements.kept_continuation import kept_continuation
 from llm_validation.models import LanguageModel
 from llm_validation.structure import decoder_of
 
@@ -57,7 +58,7 @@ def measure(
     InvalidInput
         If the later layers are not ascending and after ``layer``.
     """
-    there = Continuation(model, ids, layer)
+    there = kept_continuation(model, ids, layer)
     order = [there.layer, *later]
     if len(later) < 2 or sorted(set(order)) != order or later[-1] >= model.layers:
         raise InvalidInput(
@@ -69,7 +70,7 @@ def measure(
     readout = there.state.new_tensor(draws / np.sqrt(there.width))  # (K, m, d)
     rows = [_pulled(there, blocks, k, one) for k, one in zip(later, readout, strict=True)]
     middle = later[(len(later) - 1) // 2]
-    from_middle = _pulled(Continuation(model, ids, middle), blocks, later[-1], readout[-1])
+    from_middle = _pulled(kept_continuation(model, ids, middle), blocks, later[-1], readout[-1])
     responses = np.zeros((len(displacements), len(later), reads))
     with torch.no_grad():
         moved = (

@@ -15,6 +15,7 @@ import torch
 
 from llm_validation.completion_likelihood import OppositeCompletions
 from llm_validation.continuation import Continuation
+from llm_validation.measurements.kept_continuation import kept_continuation
 from llm_validation.measurements.logit_coordinates import logit_coordinates
 from llm_validation.measurements.posterior import Observation
 from llm_validation.models import LanguageModel
@@ -52,7 +53,7 @@ def observe(
     kind, _, number = rung.partition(":")
     if kind == SCORE:
         return Score(model, ids, completions, layer, vector)
-    there = Continuation(model, ids, layer)
+    there = kept_continuation(model, ids, layer)
     if kind == TOP:
         return TopLogProbabilities(there, vector, int(number))
     if kind == SAMPLES:
@@ -229,7 +230,7 @@ class Score:
 @lru_cache(maxsize=64)
 def jacobian_unsteered(model: LanguageModel, ids: tuple[int, ...], layer: int) -> np.ndarray:
     """(r, d) of all logits at the model's own state: the first step of every vector and rung."""
-    return logit_coordinates(model).jacobian(Continuation(model, list(ids), layer))
+    return logit_coordinates(model).jacobian(kept_continuation(model, ids, layer))
 
 
 def _kept_where_last_asked(function: Callable[[np.ndarray], Any]) -> Callable[[np.ndarray], Any]:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from llm_validation.continuation import Continuation
 from llm_validation.inputs import states
+from llm_validation.measurements.kept_continuation import kept_continuation
 from llm_validation.measurements.logit_coordinates import logit_coordinates, rounding_noise
 from llm_validation.models import LanguageModel
 from llm_validation.structure import decoder_of
@@ -51,7 +51,7 @@ def measure(
         float64.
     """
     coordinates = logit_coordinates(model)
-    there = Continuation(model, ids, layer)
+    there = kept_continuation(model, ids, layer)
     coordinates.require_linear(there)
     odd = np.zeros((len(vectors), len(strengths), len(coordinates.root)))
     with torch.no_grad():

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from llm_validation.continuation import Continuation
 from llm_validation.inputs import states
+from llm_validation.measurements.kept_continuation import kept_continuation
 from llm_validation.models import LanguageModel
 from llm_validation.structure import decoder_of
 
@@ -45,7 +45,7 @@ def measure(
         ``gradients`` (M, d) at the model's own state and ``responses`` (n, M), half of the
         difference between displacements along u and -u over their length. All float64.
     """
-    there = Continuation(model, ids, layer)
+    there = kept_continuation(model, ids, layer)
     chosen = np.zeros((there.logits.numel(), len(tokens)))
     chosen[tokens, np.arange(len(tokens))] = 1.0
     gradients = np.asarray(there.jacobian_operator().rmatmat(chosen)).T

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from llm_validation.continuation import Continuation
+from llm_validation.measurements.kept_continuation import kept_continuation
 from llm_validation.models import LanguageModel
 
 _ROWS_AT_ONCE = 64
@@ -43,7 +43,7 @@ def measure(
         ``singular_values`` (probes,) of the (probes, V) central differences of the logits per unit
         of the state, in descending order; ``sizes`` (probes,) their row norms.
     """
-    there = Continuation(model, ids, layer)
+    there = kept_continuation(model, ids, layer)
     units = random_probes(probes, there.width, seed)
     size = step * float(there.state.norm())
     moved = there.state.new_tensor(size * units)

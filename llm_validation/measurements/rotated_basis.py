@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from llm_validation.divergence import kl_of
 from llm_validation.hooks import read_states
 from llm_validation.measurements.float64_model import in_float64
 from llm_validation.models import LanguageModel
 from llm_validation.precision import TrueFloat64
 from llm_validation.structure import Decoder, decoder_of, norm_kind
-from llm_validation.suffix_function import kl_of
 
 # Norm, the matrices that read what it gives, and the one that writes the result to the stream.
 _PARTS = (

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from llm_validation.continuation import Continuation
+from llm_validation.measurements.kept_continuation import kept_continuation
 from llm_validation.models import LanguageModel
 
 _BATCH = 32  # displacements at once, every other one zero
@@ -22,7 +22,7 @@ def measure(model: LanguageModel, *, ids: list[int], layer: int, seed: int) -> d
     dict
         ``floor``, the largest |KL| found, in nats.
     """
-    there = Continuation(model, ids, layer)
+    there = kept_continuation(model, ids, layer)
     batch = np.random.default_rng(seed).standard_normal((_BATCH, there.width))
     size = 0.1 * float(there.state.norm())
     batch *= size / np.linalg.norm(batch, axis=1, keepdims=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from llm_validation.divergence import kl_of
 from llm_validation.inputs import token_ids
 from llm_validation.linearisation import Linearisation
 from llm_validation.measurements.float64_model import in_float64
@@ -13,7 +14,6 @@ from llm_validation.measurements.logit_jacobian import head_factor
 from llm_validation.models import LanguageModel
 from llm_validation.structure import decoder_of
 from llm_validation.suffix import Suffix
-from llm_validation.suffix_function import kl_of
 
 
 def measure(model: LanguageModel, *, ids: list[int], shift: float) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from llm_validation.continuation import Continuation
+from llm_validation.divergence import by_rows
 from llm_validation.inputs import states
+from llm_validation.measurements.kept_continuation import kept_continuation
 from llm_validation.memory import in_chunks
 from llm_validation.models import LanguageModel
 from llm_validation.structure import decoder_of
@@ -42,15 +43,18 @@ def measure(
     """
     decoder = decoder_of(model)
     rows = states(decoder, displacements, "displacements").reshape(-1, decoder.width)
-    there = Continuation(model, ids, layer)
+    there = kept_continuation(model, ids, layer)
     with torch.no_grad():
         start = there.state + states(decoder, base, "base")
         own = there(start).double()
 
-        def of_rows(chunk: torch.Tensor) -> torch.Tensor:
-            change = there(start + chunk).double() - own
+        def distances(displaced: torch.Tensor) -> torch.Tensor:
+            change = displaced - own
             centred = change - change.mean(-1, keepdim=True)
             return torch.stack([change.norm(dim=-1), centred.norm(dim=-1)], dim=-1)
+
+        def of_rows(chunk: torch.Tensor) -> torch.Tensor:
+            return by_rows(distances, there(start + chunk))
 
         found = in_chunks(of_rows, rows, _ROWS_AT_ONCE).cpu().numpy()
     return {"logit_distance": found[:, 0].copy(), "centred_logit_distance": found[:, 1].copy()}

@@ -55,8 +55,8 @@ def test_an_audit_of_three_layers_keeps_a_metric_of_each_prompt_and_no_more(tmp_
     used = {count: _largest(tmp_path, count) for count in (50, 100, 200)}
     for count, (largest, usual) in used.items():
         print(f"{count} prompts, 3 layers: at most {largest:.0f} MB, usually {usual:.0f} MB")
-    # Half of the prompts choose: a metric of 8 d^2 bytes for each, of two layers at a time, is 1.6
-    # MB at 200 prompts of this width. Libraries are loaded as they are wanted, some or no MB of
-    # each with the answer; 20 MB is a tenth of a MB for each prompt more.
-    metrics = 2 * 8 * WIDTH**2 * (200 - 50) / 2 / MB
+    # Half of the prompts choose: a metric of 8 d^2 bytes for each, of the layer audited, is 0.8 MB
+    # at 200 prompts of this width. Libraries are loaded as they are wanted, some or no MB of each
+    # with the answer; 20 MB is a tenth of a MB for each prompt more.
+    metrics = 8 * WIDTH**2 * (200 - 50) / 2 / MB
     assert used[200][0] - used[50][0] < metrics + 20

@@ -81,21 +81,32 @@ DEFECTS = (
     ),
     Defect(
         "jensen-shannon-without-its-half",
-        f"{MEASURED}divergences.py",
-        "(kl_of(log_p.expand_as(log_q), log_mean) + kl_of(log_q, log_mean)) / 2,",
-        "(kl_of(log_p.expand_as(log_q), log_mean) + kl_of(log_q, log_mean)),",
+        f"{HOME}divergence.py",
+        "return kl, 0.5 * (q * ratio - (p + q) * of_mean).sum(-1)",
+        "return kl, (q * ratio - (p + q) * of_mean).sum(-1)",
         "it would end at 2 log 2 and not at log 2",
         (f"{_MEASURED}test_divergences.py::test_each_is_scipys_on_a_full_forward_pass",),
     ),
     Defect(
         "shift-of-all-logits-counted-as-distance",
         f"{MEASURED}divergences.py",
-        "(change - change.mean(-1, keepdim=True)).norm(dim=-1),",
-        "change.norm(dim=-1),",
+        "centred = change - change.mean(-1, keepdim=True)",
+        "centred = change",
         "a change that no probability shows would count",
         (
             f"{_MEASURED}test_divergences.py::"
             "test_a_shift_of_all_logits_is_no_change_of_the_distribution",
+        ),
+    ),
+    Defect(
+        "continuation-of-another-model",
+        f"{MEASURED}kept_continuation.py",
+        "kept = _KEPT.get(model)",
+        "kept = next(iter(_KEPT.values()), None)",
+        "what is kept of one model would be measured for every other",
+        (
+            f"{_MEASURED}test_kept_continuation.py::"
+            "test_the_same_prompt_and_layer_are_built_once_and_others_are_others",
         ),
     ),
     Defect(

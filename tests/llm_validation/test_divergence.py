@@ -1,0 +1,83 @@
+"""Divergences against sums in 60 digits, from the smallest that float64 knows to overflow."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+import torch
+
+from llm_validation.divergence import by_rows, kl_and_js_of, kl_of
+
+WORDS = 40
+
+
+def _exact(log_p, log_q) -> tuple[float, float]:
+    """KL and JS of the two, which are normalised in all digits first."""
+    with mpmath.workdps(60):
+        p, q = ([mpmath.exp(mpmath.mpf(float(x))) for x in row] for row in (log_p, log_q))
+        p, q = ([x / mpmath.fsum(row) for x in row] for row in (p, q))
+        mean = [(x + y) / 2 for x, y in zip(p, q, strict=True)]
+
+        def kl(a, b):
+            return mpmath.fsum(x * mpmath.log(x / y) for x, y in zip(a, b, strict=True))
+
+        return float(kl(p, q)), float((kl(p, mean) + kl(q, mean)) / 2)
+
+
+def _drawn(size: float, spread: float = 3.0) -> tuple[torch.Tensor, torch.Tensor]:
+    rng = np.random.default_rng(0)
+    logits = spread * rng.standard_normal(WORDS)
+    moved = logits + size * rng.standard_normal(WORDS)
+    return (torch.log_softmax(torch.tensor(row), -1) for row in (logits, moved))
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e-3, 0.1, 1.0, 10.0, 200.0])
+def test_both_are_the_sums_of_their_definitions(size):
+    log_p, log_q = _drawn(size)
+    kl, js = (float(value) for value in kl_and_js_of(log_p, log_q))
+    assert float(kl_of(log_p, log_q)) == kl
+    # A term of order size² is the difference of terms of order size, which round at 1e-16.
+    allowed = 1e-13 + 1e-15 / size
+    expected = _exact(log_p, log_q)
+    assert (kl, js) == pytest.approx(expected, rel=allowed, abs=0)
+
+
+def test_a_normaliser_that_is_off_drops_out():
+    """Log-probabilities that sum to 1 + 1e-9: the usual sum would be off by as much."""
+    log_p, log_q = _drawn(1e-4)
+    expected = _exact(log_p, log_q)
+    for p, q in ((log_p + 1e-9, log_q), (log_p, log_q - 1e-9)):
+        found = [float(value) for value in kl_and_js_of(p, q)]
+        assert found == pytest.approx(expected, rel=1e-7)
+        assert abs(float((p.exp() * (p - q)).sum()) - expected[0]) > 0.1 * expected[0]
+
+
+def test_words_that_one_of_them_rules_out_neither_overflow_nor_count():
+    """A difference of 2,000 nats: its exponential is no float64."""
+    log_p = torch.log_softmax(torch.tensor([0.0, -2000.0, 1.0]).double(), -1)
+    log_q = torch.log_softmax(torch.tensor([0.0, 0.0, 1.0]).double(), -1)
+    for one, other in ((log_p, log_q), (log_q, log_p)):
+        found = [float(value) for value in kl_and_js_of(one, other)]
+        assert found == pytest.approx(_exact(one, other), rel=1e-12)
+
+
+def test_equal_ones_are_nothing_apart():
+    log_p, _ = _drawn(1.0)
+    assert [float(value) for value in kl_and_js_of(log_p, log_p)] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("shape", [(7, 3, 50_000), (9, 70_000), (2, 5), (1, 300_000)])
+def test_few_rows_at_a_time_are_all_of_them_in_float64(shape):
+    logits = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    sizes = []
+
+    def function(some):
+        sizes.append(some.numel())
+        return some.logsumexp(-1)
+
+    found = by_rows(function, logits)
+    assert found.dtype == torch.float64
+    assert torch.equal(found, logits.double().logsumexp(-1))
+    assert max(sizes) <= max(200_000, logits[0].numel())
+    assert sum(sizes) == logits.numel()
