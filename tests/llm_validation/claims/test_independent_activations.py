@@ -51,13 +51,16 @@ def test_independent_sources_are_confirmed_in_every_row():
     assert "all hold" in least.reason
 
 
-def test_two_runs_on_gaussian_data_agree_more_than_its_halves_do():
-    """What seeds agree in shows no identifiability."""
-    setting = KnownTokens(gaussian, width=WIDTH)
+def test_two_runs_on_the_same_data_agree_more_than_its_halves_do():
+    """They end in the same columns; halves differ by what sampling adds, in every column.
+
+    Of Laplace sources: Gaussian ones leave runs to chance, and which ones agree to the arithmetic.
+    """
+    setting = KnownTokens(laplace, width=WIDTH)
     (curve,) = claim.curves(setting, claim.predict(setting))
     assert all(len(curve[name]) == WIDTH for name in ("halves", "same_data", "surrogate"))
-    assert curve["same_data"].mean() > 0.9 > curve["halves"].mean()
     assert (np.diff(curve["halves"]) <= 0).all()
+    assert (1 - curve["same_data"] < 0.01 * (1 - curve["halves"])).all()
 
 
 def test_a_vector_between_columns_is_aligned_with_none():
