@@ -21,8 +21,8 @@ from llm_validation.inputs import states, token_ids
 from llm_validation.memory import in_chunks
 from llm_validation.structure import decoder_of
 
-# Displacements × completion tokens whose logits are held together, in float64: 0.3 GB with their
-# copies at 50000 words, where 60 displacements of 40 tokens would be 3 GB.
+# Displacements × completion tokens whose logits are held together: 50 MB at 50,000 words, where 60
+# displacements of 40 tokens would be 0.5 GB.
 _TOKENS_AT_ONCE = 256
 
 

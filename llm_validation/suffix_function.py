@@ -18,10 +18,8 @@ from llm_validation.products import LogitFisher, LogitJacobian
 from llm_validation.structure import Decoder, decoder_of
 from llm_validation.suffix import Suffix
 
-# Rows × suffix tokens of a forward pass that fill the CPU's products; fewer where the float64
-# copies that a divergence makes of the logits would leave the caches.
+# Rows × suffix tokens of a forward pass that fill the CPU's products.
 _TOKENS_AT_ONCE = 256
-_TOKENS_OF_DIVERGENCES = 64
 
 
 class SuffixFunction:
@@ -132,7 +130,7 @@ class SuffixFunction:
             def of_rows(rows: torch.Tensor) -> torch.Tensor:
                 return by_rows(divergence, self._suffix.to_logits(rows))
 
-            found = self._in_chunks(of_rows, row[0] + displaced, _TOKENS_OF_DIVERGENCES)
+            found = self._in_chunks(of_rows, row[0] + displaced)
             return found.cpu().numpy()
 
     def _rows(self, h: Any) -> torch.Tensor:
@@ -151,13 +149,10 @@ class SuffixFunction:
         return Linearisation(self._suffix, self._decoder.head.weight, self._one_row(h))
 
     def _in_chunks(
-        self,
-        function: Callable[[torch.Tensor], torch.Tensor],
-        h: torch.Tensor,
-        tokens: int = _TOKENS_AT_ONCE,
+        self, function: Callable[[torch.Tensor], torch.Tensor], h: torch.Tensor
     ) -> torch.Tensor:
         """A function of rows (B, d) over vectors (..., d)."""
-        most = max(1, tokens // self._suffix.length)
+        most = max(1, _TOKENS_AT_ONCE // self._suffix.length)
         rows = h.reshape(-1, self.width)
         at_once = rows_at_once(len(rows), self._suffix.bytes_per_row, h.device, most)
         result = in_chunks(function, rows, at_once)

@@ -1,0 +1,49 @@
+"""KL of displaced states: few rows at a time against all at once, and what building adds.
+
+Why logits are taken few rows at a time (``divergence.by_rows``), and why cells of one prompt share
+its continuation (``kept_continuation``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.conftest import LAYER, timed
+from llm_validation.continuation import Continuation
+
+ROWS = 64
+
+pytestmark = pytest.mark.benchmark(group=f"KL of {ROWS} displacements")
+
+
+def all_rows_at_once(there: Continuation, rows: torch.Tensor) -> np.ndarray:
+    """(n,) as it is defined, which loses the digits of small ones."""
+    with torch.no_grad():
+        own = torch.log_softmax(there(there.state).double(), -1)
+        others = torch.log_softmax(there(there.state + rows).double(), -1)
+        return (own.exp() * (own - others)).sum(-1).numpy()
+
+
+@pytest.fixture(scope="module")
+def rows(continuation) -> torch.Tensor:
+    """(ROWS, d) as long as the state."""
+    drawn = torch.randn(ROWS, continuation.width, generator=torch.Generator().manual_seed(0))
+    return drawn * continuation.state.norm() / drawn.norm(dim=1, keepdim=True)
+
+
+def test_few_rows_at_a_time(benchmark, continuation, rows):
+    """What every cell does."""
+    found = timed(benchmark, continuation.kl, rows)
+    assert found == pytest.approx(all_rows_at_once(continuation, rows), rel=1e-6)
+
+
+def test_all_rows_at_once(benchmark, continuation, rows):
+    """The same forward pass; float64 copies of all logits."""
+    timed(benchmark, all_rows_at_once, continuation, rows)
+
+
+def test_few_rows_and_the_continuation_built(benchmark, model, ids, rows):
+    """Without sharing."""
+    timed(benchmark, lambda: Continuation(model, ids, LAYER).kl(rows))
