@@ -87,7 +87,7 @@ def extract_vectors(
     decoder = decoder_of(model)
     indices = [decoder.layer_index(layer) for layer in layers]
     positive, negative = contrastive_states(model, pairs, indices, advance=advance)
-    norms = np.linalg.norm(np.concatenate([positive, negative]), axis=2).mean(axis=0)
+    norms = np.linalg.norm(np.concatenate([positive, negative]), axis=2)  # (2n, layers)
     return [
         SteeringVector(
             vector=vector_of(positive[:, at], negative[:, at], method),
@@ -95,7 +95,8 @@ def extract_vectors(
             method=method,
             n_pairs=len(pairs),
             model=model.name,
-            state_norm=float(norms[at]),
+            # Of a column: the mean over rows of a table would round by how many layers it has.
+            state_norm=float(norms[:, at].mean()),
             architecture=model.model.config.model_type,
             weights_sha256=model.weights_sha256,
             trait=trait,
