@@ -1,6 +1,6 @@
 """KL of displaced states: few rows at a time against all at once, and what building adds.
 
-Why logits are taken few rows at a time (``divergence.by_rows``), and why cells of one prompt share
+Why logits are taken few rows at a time (``memory.in_float64``), and why cells of one prompt share
 its continuation (``kept_continuation``).
 """
 
@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.conftest import LAYER, timed
 from llm_validation.continuation import Continuation
+from llm_validation.divergence import kl_of
 
 ROWS = 64
 
@@ -19,11 +20,10 @@ pytestmark = pytest.mark.benchmark(group=f"KL of {ROWS} displacements")
 
 
 def all_rows_at_once(there: Continuation, rows: torch.Tensor) -> np.ndarray:
-    """(n,) as it is defined, which loses the digits of small ones."""
+    """(n,) from float64 copies of all logits."""
     with torch.no_grad():
-        own = torch.log_softmax(there(there.state).double(), -1)
-        others = torch.log_softmax(there(there.state + rows).double(), -1)
-        return (own.exp() * (own - others)).sum(-1).numpy()
+        own = torch.log_softmax(there.logits.double(), -1)
+        return kl_of(own, torch.log_softmax(there(there.state + rows).double(), -1)).numpy()
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_few_rows_at_a_time(benchmark, continuation, rows):
 
 
 def test_all_rows_at_once(benchmark, continuation, rows):
-    """The same forward pass; float64 copies of all logits."""
+    """The same forward pass and the same sums."""
     timed(benchmark, all_rows_at_once, continuation, rows)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from identifiability.cell import Cell, canonical
 
-_SEEN = ("layer", "ids", "prompts")  # settings that name the states
+_SEEN = ("layer", "ids", "prompts")  # settings by which continuations are kept
 
 
 def by_states(cells: Iterable[Cell]) -> list[Cell]:

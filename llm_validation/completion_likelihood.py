@@ -16,9 +16,8 @@ import torch
 
 from identifiability.errors import InvalidInput
 from llm_validation.completion import Completion
-from llm_validation.divergence import by_rows
 from llm_validation.inputs import states, token_ids
-from llm_validation.memory import in_chunks
+from llm_validation.memory import in_chunks, in_float64
 from llm_validation.structure import decoder_of
 
 # Displacements × completion tokens whose logits are held together: 50 MB at 50,000 words, where 60
@@ -74,7 +73,7 @@ class CompletionLikelihood:
         return float(value.detach()), gradient.double().cpu().numpy()
 
     def _log_p(self, rows: torch.Tensor) -> torch.Tensor:
-        return by_rows(self._of_logits, self.function(rows))
+        return in_float64(self._of_logits, self.function(rows))
 
     def _of_logits(self, logits: torch.Tensor) -> torch.Tensor:
         """(B,) from logits (B, n, V)."""

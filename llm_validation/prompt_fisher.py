@@ -9,7 +9,7 @@ run loses one prompt at most.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -93,11 +93,17 @@ def mean_fisher(
     """
     if not len(prompts):
         raise InvalidInput("prompts must hold at least one prompt, got none")
-    metrics = fisher_metrics(model, prompts, layer, position, advance=advance, store=store)
-    total = next(metrics).copy()
-    for metric in metrics:
+    return mean_of(fisher_metrics(model, prompts, layer, position, advance=advance, store=store))
+
+
+def mean_of(metrics: Iterable[np.ndarray]) -> np.ndarray:
+    """(d, d) mean of one or more, added up in their order; they may be read one after another."""
+    waiting = iter(metrics)
+    total, count = next(waiting).copy(), 1
+    for metric in waiting:
         total += metric
-    return total / len(prompts)
+        count += 1
+    return total / count
 
 
 def metric_error(

@@ -30,7 +30,7 @@ from llm_validation.structure import Decoder
 # Half precision rounds at 4e-3 in every step.
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 _TOLERANCE_HALF = 5e-2
-_FLOAT64_COPIES = 8  # log-probabilities, their ratio and what a divergence makes of them
+_FLOAT64_COPIES = 8  # of all that a divergence makes of a row, were none of it freed on the way
 
 
 class Pass(NamedTuple):
@@ -70,7 +70,7 @@ class Suffix:
         Tokens in the suffix, T - position.
     bytes_per_row : float
         What a pass of one row makes, at most, with the float64 copies of the logits that a
-        divergence takes.
+        divergence takes (of few rows at a time: a bound).
 
     Raises
     ------

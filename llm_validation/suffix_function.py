@@ -9,11 +9,11 @@ import numpy as np
 import torch
 
 from identifiability.errors import InvalidInput
-from llm_validation.divergence import by_rows, kl_of
+from llm_validation.divergence import kl_of
 from llm_validation.fisher import fisher_of
 from llm_validation.inputs import states
 from llm_validation.linearisation import Linearisation
-from llm_validation.memory import in_chunks, one_row, rows_at_once
+from llm_validation.memory import in_chunks, in_float64, one_row, rows_at_once
 from llm_validation.products import LogitFisher, LogitJacobian
 from llm_validation.structure import Decoder, decoder_of
 from llm_validation.suffix import Suffix
@@ -128,7 +128,7 @@ class SuffixFunction:
                 return kl_of(log_p, torch.log_softmax(logits, -1)).sum(-1)
 
             def of_rows(rows: torch.Tensor) -> torch.Tensor:
-                return by_rows(divergence, self._suffix.to_logits(rows))
+                return in_float64(divergence, self._suffix.to_logits(rows))
 
             found = self._in_chunks(of_rows, row[0] + displaced)
             return found.cpu().numpy()

@@ -24,13 +24,14 @@ from identifiability.errors import InvalidInput
 from identifiability.plain_file import plain_file
 from llm_validation.audit.bench import Bench, Case
 from llm_validation.audit.cases import COMPLETION_TOKENS, cases_of, encoded
-from llm_validation.audit.class_size import ClassSize, mean_of, null_dimension
+from llm_validation.audit.class_size import ClassSize, null_dimension
 from llm_validation.audit.observable import Observable
 from llm_validation.audit.prompts import read_prompts
 from llm_validation.audit.settle import Recovery, of_prompts
 from llm_validation.dataset import load_trait
 from llm_validation.json_document import JsonDocument
 from llm_validation.models import LanguageModel
+from llm_validation.prompt_fisher import mean_of
 from llm_validation.structure import decoder_of
 
 KEYS = ("environments", "layers", "prompts")

@@ -12,8 +12,8 @@ from identifiability.cells import Cell, run_cells
 from identifiability.errors import InvalidInput
 from identifiability.progress import Advance, silent
 from identifiability.store import Store
-from llm_validation.audit.class_size import mean_of
 from llm_validation.models import LanguageModel
+from llm_validation.prompt_fisher import mean_of
 
 OBSERVED = "llm_validation.audit.observed"
 MEASUREMENTS = "llm_validation.measurements"

@@ -20,7 +20,7 @@ d, the count falls by one an equation: nothing else follows for more prompts, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
@@ -29,6 +29,7 @@ from scipy.special import stdtrit
 
 from identifiability.errors import InvalidInput
 from identifiability.spectrum import epsilon_null_counts
+from llm_validation.prompt_fisher import mean_of
 
 LEVEL = 0.95
 SPLITS = 16
@@ -158,16 +159,6 @@ class ClassSize:
     @property
     def _shows_a_fall(self) -> bool:
         return self.equations is None or self.equations * (self.prompts // 2) >= self.width
-
-
-def mean_of(metrics: Iterable[np.ndarray]) -> np.ndarray:
-    """(d, d) mean, added up in the order given; they may be read one after another."""
-    waiting = iter(metrics)
-    total, count = next(waiting).copy(), 1
-    for metric in waiting:
-        total += metric
-        count += 1
-    return total / count
 
 
 def null_dimension(metric: np.ndarray, epsilon: float, radius: float) -> int:

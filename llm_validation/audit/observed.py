@@ -27,6 +27,7 @@ from llm_validation.audit.float64_copy import float64_copy
 from llm_validation.completion_likelihood import OppositeCompletions, from_last_prompt_token
 from llm_validation.continuation import Continuation
 from llm_validation.divergence import kl_of
+from llm_validation.memory import in_float64
 from llm_validation.models import LanguageModel
 from llm_validation.observables import fisher_of_channel
 from llm_validation.suffix_function import SuffixFunction
@@ -112,7 +113,7 @@ class _TopK:
     def divergences(self, base: np.ndarray, displacements: np.ndarray) -> np.ndarray:
         with torch.no_grad():
             own = self._log_q(self._there(self._at(base)))
-            others = self._log_q(self._there(self._at(np.asarray(displacements))))
+            others = in_float64(self._log_q, self._there(self._at(np.asarray(displacements))))
             return kl_of(own, others).cpu().numpy()
 
     def _at(self, displacement: np.ndarray) -> torch.Tensor:

@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 
 from identifiability.equivalence import EquivalenceClass
 from identifiability.spectrum import Spectrum
-from llm_validation.audit.class_size import mean_of
+from llm_validation.prompt_fisher import mean_of
 
 FOLDS = 8
 """Eigen-decompositions for the prediction: each leaves an eighth of the prompts out, so that its

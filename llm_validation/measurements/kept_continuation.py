@@ -13,8 +13,8 @@ from llm_validation.continuation import Continuation
 from llm_validation.models import LanguageModel
 
 AT_MOST = 64
-"""Of each model, the last used: the prompts of the largest block, with room. One holds the keys and
-values of its prompt, 2.3 MB at 50 tokens of SmolLM2, and logits."""
+"""Of each model, the last used: the prompts that one cell takes together, 40 at most, with room.
+One holds the keys and values of its prompt, 2.3 MB at 50 tokens of SmolLM2, and logits."""
 
 _KEPT: WeakKeyDictionary[LanguageModel, Callable[..., Continuation]] = WeakKeyDictionary()
 
@@ -23,7 +23,8 @@ def kept_continuation(model: LanguageModel, ids: Sequence[int], layer: int) -> C
     """``Continuation(model, ids, layer)``, the same one as long as it is kept.
 
     It depends on nothing else, so that what is measured with it does not depend on what was
-    measured before. It goes with the model, and must not be asked for while the model is steered.
+    measured before. Not for a model that is being steered: what is built under ``steer`` is
+    refused outside of it.
     """
     kept = _KEPT.get(model)
     if kept is None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from llm_validation.divergence import by_rows, kl_and_js_of, kl_of
+from llm_validation.divergence import kl_and_js_of, kl_of
 
 WORDS = 40
 
@@ -25,11 +25,11 @@ def _exact(log_p, log_q) -> tuple[float, float]:
         return float(kl(p, q)), float((kl(p, mean) + kl(q, mean)) / 2)
 
 
-def _drawn(size: float, spread: float = 3.0) -> tuple[torch.Tensor, torch.Tensor]:
+def _drawn(size: float) -> tuple[torch.Tensor, torch.Tensor]:
     rng = np.random.default_rng(0)
-    logits = spread * rng.standard_normal(WORDS)
+    logits = 3 * rng.standard_normal(WORDS)
     moved = logits + size * rng.standard_normal(WORDS)
-    return (torch.log_softmax(torch.tensor(row), -1) for row in (logits, moved))
+    return torch.log_softmax(torch.tensor(logits), -1), torch.log_softmax(torch.tensor(moved), -1)
 
 
 @pytest.mark.parametrize("size", [1e-6, 1e-3, 0.1, 1.0, 10.0, 200.0])
@@ -65,19 +65,3 @@ def test_words_that_one_of_them_rules_out_neither_overflow_nor_count():
 def test_equal_ones_are_nothing_apart():
     log_p, _ = _drawn(1.0)
     assert [float(value) for value in kl_and_js_of(log_p, log_p)] == [0.0, 0.0]
-
-
-@pytest.mark.parametrize("shape", [(7, 3, 50_000), (9, 70_000), (2, 5), (1, 300_000)])
-def test_few_rows_at_a_time_are_all_of_them_in_float64(shape):
-    logits = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    sizes = []
-
-    def function(some):
-        sizes.append(some.numel())
-        return some.logsumexp(-1)
-
-    found = by_rows(function, logits)
-    assert found.dtype == torch.float64
-    assert torch.equal(found, logits.double().logsumexp(-1))
-    assert max(sizes) <= max(200_000, logits[0].numel())
-    assert sum(sizes) == logits.numel()

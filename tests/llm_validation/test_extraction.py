@@ -93,6 +93,7 @@ def test_several_layers_are_each_what_one_layer_gives():
             one = extract_vector(model, pairs, found.layer, method=method)
             # Bit for bit: the same batches, and blocks after the last layer wanted do not run.
             assert (found.vector == one.vector).all()
+            assert found.state_norm == one.state_norm
             assert (found.method, found.trait, one.trait) == (method, "words", None)
 
 

@@ -10,7 +10,10 @@ import torch
 
 from identifiability.errors import InvalidInput
 from llm_validation import fisher, memory
+from llm_validation.completion import Completion
+from llm_validation.completion_likelihood import CompletionLikelihood
 from llm_validation.continuation import Continuation
+from llm_validation.measurements import divergences, steered_logit_distance
 from llm_validation.memory import (
     AllocatedBytes,
     SmallerChunkWarning,
@@ -23,6 +26,7 @@ from llm_validation.memory import (
 from llm_validation.suffix import Suffix
 from tests.llm_validation.architectures import WIDTH, WORDS, prompt, tiny
 from tests.llm_validation.full_forward import relative_error
+from tests.llm_validation.tiny_language_model import tiny_language_model
 
 CPU = torch.device("cpu")
 
@@ -242,3 +246,42 @@ def test_the_fold_of_the_head_goes_on_in_smaller_blocks_of_words(monkeypatch):
     with pytest.warns(SmallerChunkWarning, match=f"with {WORDS} rows at once; going on with 33"):
         found = continuation.fisher()
     assert abs(found - expected).max() < 1e-13 * abs(expected).max()
+
+
+@pytest.mark.parametrize("shape", [(7, 3, 50_000), (9, 70_000), (2, 5), (1, 300_000)])
+def test_few_rows_at_a_time_are_all_of_them_in_float64(shape):
+    logits = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    sizes = []
+
+    def function(some):
+        sizes.append(some.numel())
+        return some.logsumexp(-1)
+
+    found = memory.in_float64(function, logits)
+    assert found.dtype == torch.float64
+    assert torch.equal(found, logits.double().logsumexp(-1))
+    assert max(sizes) <= max(200_000, logits[0].numel())
+    assert sum(sizes) == logits.numel()
+
+
+def test_what_is_measured_does_not_depend_on_how_many_rows_are_taken_at_once(monkeypatch):
+    """The tiny vocabulary fits at once; a large one goes row by row."""
+    model = tiny_language_model("llama")
+    rows = np.random.default_rng(0).standard_normal((5, WIDTH))
+    ids = prompt(6)[0].tolist()
+
+    def measured():
+        steps = {"layer": 1, "displacements": rows}
+        return [
+            Continuation(model, ids, 1).kl(rows),
+            Completion(model, ids, [3, 4, 5], 1).kl(rows),
+            CompletionLikelihood(model, ids, [3, 4, 5], 1)(rows),
+            *divergences.measure(model, ids=ids, **steps).values(),
+            *steered_logit_distance.measure(model, ids=ids, base=rows[0], **steps).values(),
+        ]
+
+    together = measured()
+    monkeypatch.setattr(memory, "_NUMBERS_AT_ONCE", 1)
+    for one, other in zip(together, measured(), strict=True):
+        assert one.shape == other.shape == (5,)
+        assert np.array_equal(one, other)

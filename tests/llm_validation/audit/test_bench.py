@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from identifiability.errors import InvalidInput
 from llm_validation.audit import bench as module
 from llm_validation.audit.bench import Bench, Case
 
@@ -31,11 +32,11 @@ class Read:
 
 @pytest.fixture
 def run(monkeypatch):
-    """A bench on which nothing runs, ten cases, and what was read."""
+    """A bench on which nothing runs, ten cases, and what was read; prompt 99 has no result."""
     made: list[Read] = []
 
     def run_cells(cells, *_args, **_options):
-        made.append(Read(cells, {}))
+        made.append(Read(cells, {c: "no room" for c in cells if c.settings["ids"] == [99]}))
         return made[-1]
 
     monkeypatch.setattr(module, "run_cells", run_cells)
@@ -57,3 +58,10 @@ def test_a_list_of_them_holds_all(run):
     bench, cases, made = run
     assert len(bench.metrics(cases, np.zeros(WIDTH))) == 10
     assert made[0].most == 10
+
+
+def test_one_that_is_missing_is_said_and_no_mean_is_taken(run):
+    bench, cases, _ = run
+    with pytest.raises(InvalidInput, match="metric, layer 1 could not be measured: no room"):
+        bench.mean_metric([*cases, Case([99], {"kind": "next-token"})], np.zeros(WIDTH))
+    assert not bench.done

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from identifiability.errors import InvalidInput
-from llm_validation.audit.class_size import ClassSize, mean_of, null_dimension
+from llm_validation.audit.class_size import ClassSize, null_dimension
+from llm_validation.prompt_fisher import mean_of
 from tests.llm_validation.audit import populations
 
 EPSILON, RADIUS = 0.02, 1.0

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from llm_validation.audit.class_size import mean_of
 from llm_validation.audit.steered_class import (
     SteeredClass,
     left_out_divergences,
     prediction_interval,
 )
+from llm_validation.prompt_fisher import mean_of
 from tests.llm_validation.audit import populations
 
 EPSILON = 0.01
