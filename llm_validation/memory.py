@@ -146,7 +146,8 @@ def in_float64(
 ) -> torch.Tensor:
     """A function of rows (B, ...) on float64 copies of few rows at a time; the parts joined.
 
-    For use inside of ``in_chunks``, which has to see for itself that memory ran out.
+    For use inside of ``in_chunks``, which has to see for itself that memory ran out. On several
+    threads torch may sum a row that is left alone in another order than one among others.
     """
     at_once = max(1, _NUMBERS_AT_ONCE // values[0].numel())
     return torch.cat([function(some.double()) for some in values.split(at_once)])

@@ -62,12 +62,15 @@ def measure(
         raise InvalidInput(f"k must be an integer between 1 and {vocabulary}, got {k!r}")
     with torch.no_grad():
         own = there(there.state).double()
+        log_p = torch.log_softmax(own, -1)
         likeliest = torch.zeros(vocabulary, dtype=torch.bool, device=own.device)
         likeliest[own.topk(k).indices] = True
 
         def of_rows(chunk: torch.Tensor) -> torch.Tensor:
             logits = there(there.state + chunk)
-            return in_float64(lambda displaced: _measures(own, displaced, likeliest, k), logits)
+            return in_float64(
+                lambda displaced: _measures(own, log_p, displaced, likeliest, k), logits
+            )
 
         found = in_chunks(of_rows, rows, _ROWS_AT_ONCE).cpu().numpy()
     names = ("kl", "js", "logit_distance", "centred_logit_distance", "top_overlap")
@@ -75,10 +78,10 @@ def measure(
 
 
 def _measures(
-    own: torch.Tensor, displaced: torch.Tensor, likeliest: torch.Tensor, k: int
+    own: torch.Tensor, log_p: torch.Tensor, displaced: torch.Tensor, likeliest: torch.Tensor, k: int
 ) -> torch.Tensor:
-    """(B, 5) from logits (V,) and (B, V)."""
-    kl, js = kl_and_js_of(torch.log_softmax(own, -1), torch.log_softmax(displaced, -1))
+    """(B, 5) from logits (V,), their log-probabilities, and logits (B, V)."""
+    kl, js = kl_and_js_of(log_p, torch.log_softmax(displaced, -1))
     change = displaced - own
     centred = change - change.mean(-1, keepdim=True)
     shared = likeliest[displaced.topk(k).indices].double().mean(-1)

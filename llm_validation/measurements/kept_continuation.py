@@ -12,9 +12,8 @@ from weakref import WeakKeyDictionary
 from llm_validation.continuation import Continuation
 from llm_validation.models import LanguageModel
 
-AT_MOST = 64
-"""Of each model, the last used: the prompts that one cell takes together, 40 at most, with room.
-One holds the keys and values of its prompt, 2.3 MB at 50 tokens of SmolLM2, and logits."""
+AT_MOST = 40
+"""Of each model, the last used: as many prompts as a cell takes together. One holds the keys and values of its prompt, 2.3 MB at 50 tokens of SmolLM2, and logits."""
 
 _KEPT: WeakKeyDictionary[LanguageModel, Callable[..., Continuation]] = WeakKeyDictionary()
 
@@ -22,9 +21,8 @@ _KEPT: WeakKeyDictionary[LanguageModel, Callable[..., Continuation]] = WeakKeyDi
 def kept_continuation(model: LanguageModel, ids: Sequence[int], layer: int) -> Continuation:
     """``Continuation(model, ids, layer)``, the same one as long as it is kept.
 
-    It depends on nothing else, so that what is measured with it does not depend on what was
-    measured before. Not for a model that is being steered: what is built under ``steer`` is
-    refused outside of it.
+    For cells, whose prompts are lists of integers and whose model nothing changes: hooks and
+    weights have to be those that it was built with, and nothing looks whether they are.
     """
     kept = _KEPT.get(model)
     if kept is None:

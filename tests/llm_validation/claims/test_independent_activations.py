@@ -52,15 +52,16 @@ def test_independent_sources_are_confirmed_in_every_row():
 
 
 def test_two_runs_on_the_same_data_agree_more_than_its_halves_do():
-    """They end in the same columns; halves differ by what sampling adds, in every column.
+    """Runs differ by where they stop, 1e-5 at most; halves by what sampling adds, 1e-3 or so.
 
-    Of Laplace sources: Gaussian ones leave runs to chance, and which ones agree to the arithmetic.
+    Of Laplace sources: on Gaussian ones it is the arithmetic that decides which runs agree.
     """
     setting = KnownTokens(laplace, width=WIDTH)
     (curve,) = claim.curves(setting, claim.predict(setting))
     assert all(len(curve[name]) == WIDTH for name in ("halves", "same_data", "surrogate"))
     assert (np.diff(curve["halves"]) <= 0).all()
-    assert (1 - curve["same_data"] < 0.01 * (1 - curve["halves"])).all()
+    # Two runs, and not one twice.
+    assert 0 < (1 - curve["same_data"]).max() < 1e-4 < (1 - curve["halves"]).min()
 
 
 def test_a_vector_between_columns_is_aligned_with_none():
