@@ -13,7 +13,8 @@ from llm_validation.continuation import Continuation
 from llm_validation.models import LanguageModel
 
 AT_MOST = 40
-"""Of each model, the last used: as many prompts as a cell takes together. One holds the keys and values of its prompt, 2.3 MB at 50 tokens of SmolLM2, and logits."""
+"""Of each model, the last used: as many prompts as a cell takes together. One holds the keys and
+values of its prompt, 2.3 MB at 50 tokens of SmolLM2, and logits."""
 
 _KEPT: WeakKeyDictionary[LanguageModel, Callable[..., Continuation]] = WeakKeyDictionary()
 
