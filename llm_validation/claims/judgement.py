@@ -66,7 +66,7 @@ def within(value: Interval, low: float, high: float, what: str) -> Judgement:
     found = f"{what} in [{value.low:+.3g}, {value.high:+.3g}]"
     edges, near = f"[{low:.3g}, {high:.3g}]", _at_margin(value, low, high)
     p_confirm = max(_p_above(value, low), _p_below(value, high))
-    p_refute = min(1.0, 2 * min(_p_below(value, low), _p_above(value, high)))
+    p_refute = min(1.0, 2 * min(_p_beyond(value, below=low), _p_beyond(value, above=high)))
     if low <= value.low and value.high <= high:
         reason = f"{found}, inside {edges}{near}"
         return Judgement(Outcome.CONFIRMED, reason, p_confirm, p_refute)
@@ -87,7 +87,7 @@ def at_most(value: Interval, limit: float, unit: str) -> Judgement:
     if reason := _no_level(value):
         return Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
     bound, near = f"one-sided {100 * (1 + value.level) / 2:.1f} % bound", _at_margin(value, limit)
-    p_confirm, p_refute = _p_below(value, limit), _p_above(value, limit)
+    p_confirm, p_refute = _p_below(value, limit), _p_beyond(value, above=limit)
     if value.high <= limit:
         reason = f"upper {bound} {value.high:.2g} <= {limit:g} {unit}{near}"
         return Judgement(Outcome.CONFIRMED, reason, p_confirm, p_refute)
@@ -105,7 +105,7 @@ def at_least(value: Interval, limit: float, unit: str) -> Judgement:
     if reason := _no_level(value):
         return Judgement(Outcome.INCONCLUSIVE, reason, 1.0, 1.0)
     bound, near = f"one-sided {100 * (1 + value.level) / 2:.1f} % bound", _at_margin(value, limit)
-    p_confirm, p_refute = _p_above(value, limit), _p_below(value, limit)
+    p_confirm, p_refute = _p_above(value, limit), _p_beyond(value, below=limit)
     if value.low >= limit:
         reason = f"lower {bound} {value.low:.3g} >= {limit:g} {unit}{near}"
         return Judgement(Outcome.CONFIRMED, reason, p_confirm, p_refute)
@@ -207,6 +207,13 @@ def _p_above(value: Interval, limit: float) -> float:
     if value.low < value.high:
         return value.p_at_most(limit)
     return _sign_test(value) if value.low >= limit else 1.0
+
+
+def _p_beyond(value: Interval, *, below: float = -math.inf, above: float = math.inf) -> float:
+    """p of the null "not outside of this limit"; a value that lies on the limit is not outside."""
+    if value.low == value.high and not (value.high < below or value.low > above):
+        return 1.0
+    return _p_above(value, above) if math.isinf(below) else _p_below(value, below)
 
 
 def reported(judgement: Judgement) -> Judgement:

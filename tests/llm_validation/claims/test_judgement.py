@@ -130,3 +130,17 @@ def test_a_verdict_that_rounding_could_change_says_so(shift, said):
         within(value, 2 * value.low, high, "x"),
     ):
         assert ("at its margin" in judgement.reason) == said
+
+
+@pytest.mark.parametrize("edge", [383.0, 384.0])
+def test_values_that_all_lie_on_an_edge_are_inside_and_refute_nothing(edge):
+    """Dimensions do: all 16 blocks have the most that there is, and as much was predicted."""
+    value = _interval(edge, 0.0)
+    judged = within(value, 383.0, 384.0, "dimension")
+    limits = at_most(value, edge, "dimensions"), at_least(value, edge, "dimensions")
+    for judgement in (judged, *limits):
+        assert judgement.outcome is Outcome.CONFIRMED
+        assert (judgement.p_confirm, judgement.p_refute) == (0.5**16, 1.0)
+    for outside in (edge - 10, edge + 10):
+        beyond = within(_interval(outside, 0.0), 383.0, 384.0, "dimension")
+        assert (beyond.outcome, beyond.p_refute) == (Outcome.REFUTED, 2 * 0.5**16)

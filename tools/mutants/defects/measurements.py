@@ -99,6 +99,17 @@ DEFECTS = (
         ),
     ),
     Defect(
+        "value-on-the-edge-of-its-band-refutes",
+        f"{HOME}claims/judgement.py",
+        "if value.low == value.high and not (value.high < below or value.low > above):",
+        "if False:",
+        "a claim all of whose rows are confirmed would fail",
+        (
+            f"{_TESTS}claims/test_judgement.py::"
+            "test_values_that_all_lie_on_an_edge_are_inside_and_refute_nothing",
+        ),
+    ),
+    Defect(
         "logits-of-few-rows-in-their-own-precision",
         f"{HOME}memory.py",
         "torch.cat([function(some.double()) for",
