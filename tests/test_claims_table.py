@@ -13,12 +13,11 @@ def _verdict(layer, verdict, counts):
         "layer": layer,
         "trait": "formality",
         "verdict": verdict,
-        "checks": 1,
         **dict(zip(claims_table.OUTCOMES, counts, strict=True)),
     }
 
 
-def _row(layer, measured, paper, **changes):
+def _row(layer, measured, paper=None, **changes):
     return {
         "claim": "epsilon_null",
         "layer": layer,
@@ -30,6 +29,7 @@ def _row(layer, measured, paper, **changes):
         "interval": [measured - 0.25, measured + 0.25],
         "unit": "nats",
         "verdict": "confirmed",
+        "identity": False,
         "paper_statistic": paper,
     } | changes
 
@@ -60,8 +60,17 @@ def results():
 
 
 def test_places_rows_and_checks_are_counted(results):
+    check = {"identity": True}
+    results["claims"] += [
+        _row(7, 0.0, **check),
+        _row(15, 0.0, **check),
+        _row(22, 9.0, **check | {"verdict": "inconclusive"}),
+        _row(22, 0.0, **check | {"claim": "of no place"}),
+    ]
+    results["families"].append({**results["families"][0], "claim": "of no place", "number": 4})
     found = claims_table.tables(results)
-    assert "| 3 is null | N7 | 1 | 1 | 1 | 8, 2, 2 | 3 |" in found
+    assert "| 3 is null | N7 | 1 | 1 | 1 | 8, 2, 2 | 2 |" in found
+    assert "| 4 is null | N7 | 0 | 0 | 0 | 0, 0, 0 | 1 |" in found
 
 
 def test_each_refuted_row_is_shown_and_no_other(results):
