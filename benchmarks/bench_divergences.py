@@ -36,7 +36,8 @@ def rows(continuation) -> torch.Tensor:
 def test_few_rows_at_a_time(benchmark, continuation, rows):
     """What every cell does."""
     found = timed(benchmark, continuation.kl, rows)
-    assert found == pytest.approx(all_rows_at_once(continuation, rows), rel=1e-6)
+    # The unsteered logits come from another pass in float32: relative errors of 1e-6 in a logit.
+    assert found == pytest.approx(all_rows_at_once(continuation, rows), rel=1e-4)
 
 
 def test_all_rows_at_once(benchmark, continuation, rows):
