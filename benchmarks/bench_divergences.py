@@ -26,6 +26,12 @@ def all_rows_at_once(there: Continuation, rows: torch.Tensor) -> np.ndarray:
         return kl_of(own, torch.log_softmax(there(there.state + rows).double(), -1)).numpy()
 
 
+@pytest.fixture(autouse=True)
+def one_thread(threads) -> None:
+    """As in a cell; ``threads`` has set two, and sets back what was before."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="module")
 def rows(continuation) -> torch.Tensor:
     """(ROWS, d) as long as the state."""
